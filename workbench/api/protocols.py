@@ -1,0 +1,177 @@
+"""What each kind of component must be able to do.
+
+A component need not inherit from these classes: having the members is enough.
+Shape letters: B batch, C channels, T samples, F frames, K codebooks, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from workbench.api.types import (
+    Audio,
+    Codes,
+    EvaluationItem,
+    Example,
+    Figure,
+    Request,
+    Sequence,
+    Split,
+    TokenizedExample,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from workbench.audio.dataset import AudioDataset
+    from workbench.lm.config import LMConfig
+    from workbench.lm.generate import Generator
+    from workbench.training.session import TrainingSession
+
+
+class BuildContext(Protocol):
+    """What ``Component.build`` is given besides its own options."""
+
+    device: str
+    """Torch device on which models are to live, e.g. ``"cpu"`` or ``"cuda:0"``."""
+    seed: int
+    """Seed of the run; anything random must depend on it alone."""
+
+    def build(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+        """Build another component, validating ``options`` against its dataclass."""
+        ...
+
+
+@runtime_checkable
+class SemanticEncoder(Protocol):
+    """A model whose features carry meaning; the codec's frozen teacher.
+
+    It states its rates; the engine resamples, aligns frames, and keeps it frozen in eval mode.
+    Implementations are ``torch.nn.Module`` objects, so that the engine can move and freeze them.
+    """
+
+    sample_rate: int
+    """Rate in Hz at which it wants its audio."""
+    frame_rate: float
+    """Feature frames a second, nominal."""
+    dim: int
+    """Width D of its features."""
+
+    def __call__(self, wav: Tensor) -> Tensor:
+        """Features float32 ``[B, D, F]`` of mono audio float32 ``[B, T]`` at ``sample_rate``.
+
+        F is the number of frames the model yields for T samples, at least 1.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainableEncoder(SemanticEncoder, Protocol):
+    """A semantic encoder that the workbench can also train, self-supervised, on a corpus."""
+
+    def pretrain(self, data: AudioDataset, session: TrainingSession) -> None:
+        """Train in place on ``data``, through ``session.fit`` so that a killed run resumes."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the weights to ``folder``, in a form that its ``weights`` option can name."""
+        ...
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Audio to discrete codes and back."""
+
+    sample_rate: int
+    """Audio rate in Hz, in and out."""
+    channels: int
+    """Audio channels C, in and out."""
+    frame_rate: float
+    """Code frames a second."""
+    num_codebooks: int
+    """Codebooks K at full bandwidth."""
+    codebook_size: int
+    """Entries in each codebook."""
+
+    def encode(self, wav: Tensor, lengths: Tensor | None = None) -> Codes:
+        """Codes ``[B, K, F]`` of audio float32 ``[B, C, T]``.
+
+        ``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items; an item's codes do
+        not depend on the others in its batch.
+        """
+        ...
+
+    def decode(self, codes: Codes) -> Tensor:
+        """Audio float32 ``[B, C, T]`` of codes with any number of codebooks from 1 to K."""
+        ...
+
+
+@runtime_checkable
+class TrainableCodec(Codec, Protocol):
+    """A codec that the workbench can train."""
+
+    def fit(self, data: AudioDataset, session: TrainingSession) -> None:
+        """Train in place on ``data``, through ``session.fit`` so that a killed run resumes."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write configuration and weights to ``folder``, which its ``weights`` option can name."""
+        ...
+
+
+class Corpus(Protocol):
+    """A collection of recordings in three splits that share no recording."""
+
+    def fingerprint(self) -> str:
+        """A string that changes whenever the corpus' content does; cheap to compute."""
+        ...
+
+    def examples(self, split: Split) -> Iterable[Example]:
+        """The examples of one split, always in the same order."""
+        ...
+
+    def audio(self, example: Example) -> Audio:
+        """The recording, at its own rate; raises ``AudioError`` where it can't be used."""
+        ...
+
+
+class Task(Protocol):
+    """A kind of generation: what the language model is given and what it must produce."""
+
+    metrics: tuple[str, ...]
+    """Names of the metrics that suit this task, used where a recipe lists none."""
+
+    def language_models(self, codec: Codec, lm: LMConfig) -> Mapping[str, LMConfig]:
+        """The language models it trains, by role; ``lm`` holds the recipe's sizes."""
+        ...
+
+    def training_sequence(
+        self, role: str, item: TokenizedExample, rng: np.random.Generator
+    ) -> Sequence | None:
+        """One training sequence drawn from ``item``, or None where the item is too short."""
+        ...
+
+    def requests(self, items: Iterable[TokenizedExample], codec: Codec) -> list[Request]:
+        """What to generate for held-out items, with the truth as reference."""
+        ...
+
+    def generate(
+        self, generators: Mapping[str, Generator], requests: list[Request], seed: int
+    ) -> list[Tensor]:
+        """Codes ``[K, frames]`` (prompt not included) for each request, in order."""
+        ...
+
+
+class Metric(Protocol):
+    """A score over a set of items."""
+
+    def update(self, item: EvaluationItem) -> None:
+        """Take one item in. Called once an item, in a fixed order."""
+        ...
+
+    def compute(self) -> list[Figure]:
+        """The figures over all items seen, each with N and a 95 % interval."""
+        ...

@@ -1,0 +1,193 @@
+"""The values that pass between the core and its plugins.
+
+All are frozen dataclasses. Tensors are torch tensors; this module does not import torch, so that
+listing plugins stays fast. Shape letters: B batch, C channels, T samples, K codebooks, F frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.api.errors import PluginError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A waveform in memory.
+
+    ``samples`` is float32 ``[C, T]``, nominally within [-1, 1]; ``sample_rate`` is in Hz.
+    """
+
+    samples: Tensor
+    sample_rate: int
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return int(self.samples.shape[0])
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return float(self.samples.shape[-1]) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Discrete codes of a codec: integers ``[B, K, F]`` in ``[0, codebook_size)``.
+
+    ``lengths`` (int64 ``[B]``) gives the valid frames of each item where a batch was padded.
+    Checked once here, at the border between a codec and everything behind it.
+    """
+
+    values: Tensor
+    codebook_size: int
+    frame_rate: float
+    lengths: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.dim() != 3:
+            raise PluginError(f"Codes.values must be [B, K, F]; got shape {list(values.shape)}")
+        if values.is_floating_point() or values.is_complex():
+            raise PluginError(f"Codes.values must hold integers; got dtype {values.dtype}")
+        if values.numel() and not (0 <= int(values.min()) and int(values.max()) < self.codebook_size):
+            raise PluginError(
+                f"Codes.values must lie in [0, {self.codebook_size}); "
+                f"got {int(values.min())} to {int(values.max())}"
+            )
+
+    @property
+    def num_codebooks(self) -> int:
+        """Number of codebooks K."""
+        return int(self.values.shape[1])
+
+    @property
+    def frames(self) -> int:
+        """Number of frames F, padding included."""
+        return int(self.values.shape[2])
+
+
+@dataclass(frozen=True)
+class Example:
+    """One item of a corpus: what is known about a recording, not the recording itself.
+
+    ``id`` is unique within its corpus. ``details`` holds whatever else the corpus knows, as plain
+    JSON values (the synthesised music's score, say).
+    """
+
+    id: str
+    split: Split
+    text: str | None = None
+    language: str | None = None
+    speaker: str | None = None
+    caption: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A recording that a corpus could not use, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a language model is given besides codes, for one item.
+
+    ``prefix``: int64 ``[P]``, symbols of the task's own table, put before the codes.
+    ``memory``: float32 ``[S, D]``, vectors that the model attends to (a text encoder's output).
+    """
+
+    prefix: Tensor | None = None
+    memory: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class TokenizedExample:
+    """An example with its codes, int64 ``[K, F]``."""
+
+    example: Example
+    codes: Tensor
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """What a language model learns from: codes ``[K, F]``, trained from frame ``loss_from`` on."""
+
+    codes: Tensor
+    condition: Condition = field(default_factory=Condition)
+    loss_from: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to generate: go on from ``prompt`` codes ``[K, P]`` for at most ``frames`` frames.
+
+    ``reference`` holds the true codes ``[K, frames]`` where they are known (held-out examples).
+    """
+
+    id: str
+    example: Example
+    prompt: Tensor
+    frames: int
+    condition: Condition = field(default_factory=Condition)
+    reference: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """What a metric sees of one item: audio to score, with the truth and the prompt beside it."""
+
+    id: str
+    example: Example
+    generated: Audio
+    reference: Audio
+    prompt: Audio | None = None
+    generated_codes: Tensor | None = None
+    reference_codes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a table: value, 95 % interval, number of items, and which way is better.
+
+    ``per_item`` maps item ids to scores where the figure is a mean over items; paired comparisons
+    use it. ``settings`` is the figure's provenance: all that must agree before two may be compared.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    higher_is_better: bool
+    unit: str = ""
+    per_item: Mapping[str, float] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a plugin registers: a named, documented, lazily built part.
+
+    ``config`` is a dataclass whose fields are the component's options, each with a default and a
+    docstring under it. ``build(options, context)`` gets an instance of ``config`` and a
+    :class:`~workbench.api.protocols.BuildContext`; it imports heavy modules inside, so that
+    registering a component never imports torch.
+    """
+
+    name: str
+    summary: str
+    config: type
+    build: Callable[[Any, Any], Any]
