@@ -1,0 +1,74 @@
+"""The only reader and writer of audio files.
+
+libsndfile (through soundfile) reads and writes WAV, FLAC, Ogg Vorbis and Opus, MP3 and AIFF without
+ffmpeg. Whatever leaves :func:`read_audio` has passed the checks that the rest relies on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from workbench.api.errors import AudioError
+from workbench.api.types import Audio
+
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
+)
+"""File name endings (lower case) that are taken for audio files."""
+
+
+def read_audio(path: str | os.PathLike[str], start: float = 0.0, end: float | None = None) -> Audio:
+    """Read a file, or its part from ``start`` to ``end`` seconds, as float32 ``[C, T]``.
+
+    Raises :class:`AudioError` naming the file where it is missing, unreadable, empty or holds
+    non-finite samples.
+    """
+    try:
+        with soundfile.SoundFile(os.fspath(path)) as file:
+            rate = int(file.samplerate)
+            first = min(round(start * rate), file.frames)
+            count = -1 if end is None else max(0, round(end * rate) - first)
+            file.seek(first)
+            samples = file.read(count, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        raise AudioError(f"{path}: can't be read as audio ({_reason(error)})") from error
+    if samples.shape[0] == 0:
+        part = "" if start == 0 and end is None else f" between {start:g} s and {end or 'its end'}"
+        raise AudioError(f"{path}: holds no samples{part}")
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{path}: holds samples that are not finite (NaN or infinity)")
+    return Audio(torch.from_numpy(np.ascontiguousarray(samples.T)), rate)
+
+
+def write_audio(path: str | os.PathLike[str], audio: Audio, subtype: str = "PCM_16") -> None:
+    """Write ``audio``; the file name's ending gives the format.
+
+    A waveform whose peak lies above full scale is scaled down to it, since integer formats would
+    clip. Missing folders are made.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    samples = audio.samples.detach().to("cpu", torch.float32)
+    if samples.dim() != 2 or samples.numel() == 0:
+        raise AudioError(f"{path}: expected samples [C, T], got shape {list(samples.shape)}")
+    peak = float(samples.abs().max())
+    if not math.isfinite(peak):
+        raise AudioError(f"{path}: the samples to write are not finite (NaN or infinity)")
+    if peak > 1.0:
+        samples = samples / peak
+    chosen = subtype if target.suffix.lower() in {".wav", ".flac", ".aiff", ".aif"} else None
+    try:
+        soundfile.write(os.fspath(target), samples.T.numpy(), audio.sample_rate, subtype=chosen)
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise AudioError(f"{path}: can't be written ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """The last, telling part of libsndfile's message."""
+    return str(error).rsplit(": ", maxsplit=1)[-1].strip().rstrip(".") or type(error).__name__

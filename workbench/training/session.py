@@ -1,0 +1,105 @@
+"""What a stage is given to train with: settings, a folder, and one exact, resumable loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from workbench.api.settings import TrainingSettings
+
+logger = logging.getLogger("workbench.training")
+
+Optimise = Callable[[Tensor, str], Tensor]
+"""``optimise(loss, optimizer_name) -> gradient norm``: backward and one step of that optimiser."""
+
+
+class Trainee(Protocol):
+    """What a loop trains: it owns its modules and optimisers and knows one step."""
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Everything whose state a checkpoint must hold, buffers included, by name."""
+        ...
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """The optimisers, by the names used with ``optimise``."""
+        ...
+
+    def step(self, batch: Any, step: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
+        """One optimisation step on ``batch``; returns scalars to log.
+
+        Randomness may come from the global generators only: they are seeded afresh before each
+        step, so that a step is a function of the state and the step's number alone.
+        """
+        ...
+
+
+Listener = Callable[[str, int, Mapping[str, float]], None]
+"""``listener(phase, step, scalars)``, called on the main process at every logged step."""
+
+
+class TrainingSession:
+    """One stage's training: knows the device, the processes, and where checkpoints lie."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        folder: Path,
+        seed: int = 0,
+        device: str = "cpu",
+        listeners: Iterable[Listener] = (),
+        title: str = "training",
+    ) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.seed = seed
+        self.title = title
+        self.listeners = tuple(listeners)
+        self.accelerator = make_accelerator(device, settings.precision)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the trainee's modules must live; in a multi-process run, this process' device."""
+        return self.accelerator.device
+
+    @property
+    def rank(self) -> int:
+        """This process' number, from 0."""
+        return int(self.accelerator.process_index)
+
+    @property
+    def world(self) -> int:
+        """Number of processes that train together."""
+        return int(self.accelerator.num_processes)
+
+    def fit(
+        self,
+        trainee: Trainee,
+        batches: Callable[[int], Any],
+        steps: int | None = None,
+        phase: str = "main",
+    ) -> None:
+        """Train for ``steps`` (the settings' count where None) and leave the result in ``trainee``.
+
+        ``batches(step)`` gives this process' batch and must depend on ``step`` alone. A phase that
+        was interrupted goes on from its last checkpoint; one that was finished is only loaded.
+        """
+        from workbench.training.loop import run_loop
+
+        run_loop(self, trainee, batches, self.settings.steps if steps is None else steps, phase)
+
+
+def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
+    """Accelerate's view of device, processes and precision.
+
+    ``device`` counts in a single process only; under ``torchrun`` or ``accelerate launch`` each
+    process takes its own.
+    """
+    mixed = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[precision]
+    return Accelerator(mixed_precision=mixed, cpu=device == "cpu")
