@@ -1,0 +1,1 @@
+"""CLAP, a semantic encoder for sound."""

@@ -1,0 +1,1 @@
+"""X-Codec and baseline codecs."""

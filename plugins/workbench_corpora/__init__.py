@@ -1,0 +1,1 @@
+"""Corpora: folders, manifests, Hugging Face data sets, synthesised music."""

@@ -1,0 +1,1 @@
+"""HuBERT and WavLM, semantic encoders for speech."""

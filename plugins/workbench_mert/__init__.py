@@ -1,0 +1,1 @@
+"""MERT, a semantic encoder for music."""

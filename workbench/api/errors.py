@@ -10,7 +10,7 @@ class WorkbenchError(Exception):
 
 
 class RecipeError(WorkbenchError):
-    """A recipe (or an override) that can't be run; holds every problem found, not just the first."""
+    """A recipe or override that can't be run; holds every problem found, not just the first."""
 
     exit_status = 2
 
@@ -39,7 +39,7 @@ class AudioError(WorkbenchError):
 
 
 class WeightsError(WorkbenchError):
-    """Weights that are missing, of an unknown format, or refused because loading them could run code."""
+    """Weights that are missing, of an unknown format, or refused because they could run code."""
 
     exit_status = 2
 

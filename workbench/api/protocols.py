@@ -99,8 +99,8 @@ class Codec(Protocol):
     def encode(self, wav: Tensor, lengths: Tensor | None = None) -> Codes:
         """Codes ``[B, K, F]`` of audio float32 ``[B, C, T]``.
 
-        ``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items; an item's codes do
-        not depend on the others in its batch.
+        ``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items; an item's codes
+        do not depend on the others in its batch.
         """
         ...
 

@@ -59,9 +59,7 @@ class Codes:
             raise PluginError(f"Codes.values must be [B, K, F]; got shape {list(values.shape)}")
         if values.is_floating_point() or values.is_complex():
             raise PluginError(f"Codes.values must hold integers; got dtype {values.dtype}")
-        if values.numel() and not (
-            0 <= int(values.min()) and int(values.max()) < self.codebook_size
-        ):
+        if values.numel() and (int(values.min()) < 0 or int(values.max()) >= self.codebook_size):
             raise PluginError(
                 f"Codes.values must lie in [0, {self.codebook_size}); "
                 f"got {int(values.min())} to {int(values.max())}"

@@ -1,0 +1,1 @@
+"""Audio files, signals and prepared data sets."""

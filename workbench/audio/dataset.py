@@ -24,7 +24,7 @@ from workbench.audio.signal import convert
 
 @dataclass(frozen=True)
 class Clip:
-    """One prepared recording: what is known of it, its file (relative) and its length in samples."""
+    """One prepared recording: what is known of it, its file and its length in samples."""
 
     example: Example
     path: str
@@ -46,7 +46,7 @@ class Crops:
 
 
 class AudioDataset:
-    """The prepared recordings of one corpus. Make one with :func:`prepare`, then open the folder."""
+    """The prepared recordings of one corpus, made by :func:`prepare`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -71,7 +71,7 @@ class AudioDataset:
         return sum(clip.samples for clip in self._clips[split]) / self.sample_rate
 
     def read(self, clip: Clip, start: int = 0, samples: int | None = None) -> Tensor:
-        """Float32 ``[C, T]`` from sample ``start`` on; all that is left where ``samples`` is None."""
+        """Float32 ``[C, T]`` from sample ``start`` on; all the rest where ``samples`` is None."""
         with soundfile.SoundFile(str(self.folder / clip.path)) as file:
             file.seek(min(start, file.frames))
             data = file.read(-1 if samples is None else samples, dtype="float32", always_2d=True)

@@ -30,7 +30,8 @@ def resample_in_graph(wav: Tensor, source_rate: int, target_rate: int) -> Tensor
     """Windowed-sinc resampling of ``[..., T]`` on the tensor's own device, differentiable."""
     if source_rate == target_rate:
         return wav
-    return torchaudio.functional.resample(wav, source_rate, target_rate)
+    out: Tensor = torchaudio.functional.resample(wav, source_rate, target_rate)
+    return out
 
 
 def convert(audio: Audio, sample_rate: int, channels: int) -> Audio:
@@ -47,9 +48,10 @@ def convert(audio: Audio, sample_rate: int, channels: int) -> Audio:
 @lru_cache(maxsize=32)
 def mel_filterbank(sample_rate: int, n_fft: int, n_mels: int) -> Tensor:
     """Slaney-normalised mel filters ``[n_fft // 2 + 1, n_mels]`` from 0 Hz to half the rate."""
-    return torchaudio.functional.melscale_fbanks(
+    filters: Tensor = torchaudio.functional.melscale_fbanks(
         n_fft // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate, norm="slaney", mel_scale="slaney"
     )
+    return filters
 
 
 def log_mel(

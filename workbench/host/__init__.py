@@ -1,0 +1,1 @@
+"""Plugins: contract, discovery and catalog."""

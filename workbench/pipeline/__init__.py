@@ -1,0 +1,1 @@
+"""A recipe's stages, their store and reports."""

@@ -66,7 +66,8 @@ class TrainingSession:
     @property
     def device(self) -> torch.device:
         """Where the trainee's modules must live; in a multi-process run, this process' device."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     @property
     def rank(self) -> int:
