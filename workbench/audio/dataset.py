@@ -81,10 +81,19 @@ class AudioDataset:
         """The whole recording."""
         return Audio(self.read(clip), self.sample_rate)
 
-    def crops(self, split: Split, batch_size: int, samples: int, seed: int, step: int) -> Crops:
+    def crops(
+        self,
+        split: Split,
+        batch_size: int,
+        samples: int,
+        seed: int,
+        step: int,
+        part: tuple[int, int] = (0, 1),
+    ) -> Crops:
         """Random crops: a pure function of its arguments, so a resumed run draws the same ones.
 
         Recordings are drawn in proportion to their length, so every moment is equally likely.
+        ``part = (rank, world)`` draws the whole batch and reads this process' equal share of it.
         """
         clips = self._clips[split]
         if not clips:
@@ -92,14 +101,21 @@ class AudioDataset:
         rng = np.random.default_rng((seed, step, 0xC20B5))
         weights = np.array([clip.samples for clip in clips], dtype=np.float64)
         chosen = rng.choice(len(clips), size=batch_size, p=weights / weights.sum())
-        starts = tuple(int(rng.integers(0, max(1, clips[i].samples - samples + 1))) for i in chosen)
-        wav = torch.zeros(batch_size, self.channels, samples)
+        starts = [int(rng.integers(0, max(1, clips[i].samples - samples + 1))) for i in chosen]
+        rank, world = part
+        mine = range(batch_size * rank // world, batch_size * (rank + 1) // world)
+        wav = torch.zeros(len(mine), self.channels, samples)
         lengths = []
-        for row, (index, start) in enumerate(zip(chosen, starts, strict=True)):
-            piece = self.read(clips[index], start, samples)
+        for row, number in enumerate(mine):
+            piece = self.read(clips[chosen[number]], starts[number], samples)
             wav[row, :, : piece.shape[-1]] = piece
             lengths.append(int(piece.shape[-1]))
-        return Crops(wav, tuple(int(i) for i in chosen), starts, tuple(lengths))
+        return Crops(
+            wav,
+            tuple(int(chosen[number]) for number in mine),
+            tuple(starts[number] for number in mine),
+            tuple(lengths),
+        )
 
 
 def prepare(

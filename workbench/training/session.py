@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from workbench.api.settings import TrainingSettings
+from workbench.audio.dataset import AudioDataset, Crops
 
 logger = logging.getLogger("workbench.training")
 
@@ -79,6 +80,18 @@ class TrainingSession:
         """Number of processes that train together."""
         return int(self.accelerator.num_processes)
 
+    @property
+    def round_batch_size(self) -> int:
+        """Items of one round (``batches`` call), over all processes: batch size / accumulation."""
+        return self.settings.batch_size // self.settings.accumulate
+
+    def crops(self, data: AudioDataset, index: int, segment_seconds: float | None = None) -> Crops:
+        """This process' training crops for call ``index`` of ``batches``."""
+        seconds = segment_seconds or self.settings.segment_seconds
+        samples = round(seconds * data.sample_rate)
+        part = (self.rank, self.world)
+        return data.crops("train", self.round_batch_size, samples, self.seed, index, part)
+
     def fit(
         self,
         trainee: Trainee,
@@ -88,8 +101,9 @@ class TrainingSession:
     ) -> None:
         """Train for ``steps`` (the settings' count where None) and leave the result in ``trainee``.
 
-        ``batches(step)`` gives this process' batch and must depend on ``step`` alone. A phase that
-        was interrupted goes on from its last checkpoint; one that was finished is only loaded.
+        ``batches(index)`` gives this process' part of one round and must depend on ``index`` alone;
+        with accumulation, one step takes several rounds. A phase that was interrupted goes on from
+        its last checkpoint; one that was finished is only loaded.
         """
         from workbench.training.loop import run_loop
 
