@@ -20,6 +20,7 @@ from workbench.api.types import (
     Sequence,
     Split,
     TokenizedExample,
+    Wish,
 )
 
 if TYPE_CHECKING:
@@ -156,6 +157,10 @@ class Task(Protocol):
 
     def requests(self, items: Iterable[TokenizedExample], codec: Codec) -> list[Request]:
         """What to generate for held-out items, with the truth as reference."""
+        ...
+
+    def request(self, wish: Wish, codec: Codec) -> Request:
+        """What to generate for a person's wish; ``WorkbenchError`` says what is missing from it."""
         ...
 
     def generate(

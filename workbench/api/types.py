@@ -146,6 +146,20 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a person asks a trained run for, as typed on the command line.
+
+    ``prompt`` holds the codes ``[K, P]`` of the audio that was given, whole; ``seconds`` how much to
+    generate at most, where the person said so.
+    """
+
+    prompt: Tensor | None = None
+    text: str | None = None
+    language: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class EvaluationItem:
     """What a metric sees of one item: audio to score, with the truth and the prompt beside it."""
 
