@@ -37,11 +37,10 @@ class MusicContinuation:
     def __init__(self, prompt_seconds: float, continuation_seconds: float) -> None:
         self.prompt_seconds = prompt_seconds
         self.continuation_seconds = continuation_seconds
-        self.frame_rate = 0.0
 
     def language_models(self, codec: Codec, lm: LMConfig) -> dict[str, LMConfig]:
         """One model over all codebooks."""
-        self.frame_rate = codec.frame_rate
+        del codec  # its numbers are in ``lm`` already
         return {"lm": lm}
 
     def training_sequence(
@@ -52,7 +51,7 @@ class MusicContinuation:
         frames = int(item.codes.shape[-1])
         if frames < SHORTEST_TRAINING_FRAMES:
             return None
-        wanted = self._frames(self.prompt_seconds + self.continuation_seconds, self.frame_rate)
+        wanted = self._frames(self.prompt_seconds + self.continuation_seconds, item.frame_rate)
         start = int(rng.integers(0, max(1, frames - wanted + 1)))
         return Sequence(item.codes[:, start : start + wanted])
 

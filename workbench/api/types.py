@@ -115,10 +115,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class TokenizedExample:
-    """An example with its codes, int64 ``[K, F]``."""
+    """An example with its codes, int64 ``[K, F]``, at ``frame_rate`` frames a second."""
 
     example: Example
     codes: Tensor
+    frame_rate: float
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,9 @@ class EvaluationItem:
 class Figure:
     """One number of a table: value, 95 % interval, number of items, and which way is better.
 
-    ``per_item`` maps item ids to scores where the figure is a mean over items; paired comparisons
-    use it. ``settings`` is the figure's provenance: all that must agree before two may be compared.
+    ``per_item`` maps item ids to scores where the figure is a mean over items, ``replicates`` holds
+    a set-level figure's bootstrap values in the common order; paired comparisons use either.
+    ``settings`` is the figure's provenance: all that must agree before two may be compared.
     """
 
     name: str
@@ -189,6 +191,7 @@ class Figure:
     unit: str = ""
     per_item: Mapping[str, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    replicates: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
