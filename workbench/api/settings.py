@@ -1,7 +1,7 @@
 """Settings that recipes hold and components read. Plain dataclasses; this module imports no torch.
 
-A rule that a value breaks is raised as ``ValueError("field = value: rule")``; the recipe reader puts
-the full path in front of it.
+A rule that a value breaks is raised as ``ValueError("field = value: rule")``; the recipe reader
+puts the full path in front of it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def slot(kind: str, name: str = "", options: Mapping[str, Any] | None = None) ->
 
 
 def slots(kind: str) -> Any:
-    """A dataclass field of type ``list[Slot]``, empty by default; each names a component of ``kind``."""
+    """A dataclass field of type ``list[Slot]``, empty by default, of components of ``kind``."""
     return field(default_factory=list, metadata={"kind": kind, "optional": False})
 
 
@@ -64,23 +64,23 @@ def slots(kind: str) -> Any:
 class TrainingSettings:
     """How one model is trained; the same for codecs, encoders and language models."""
 
-    steps: int = 1000
+    steps: int = 0
     """Optimisation steps; 0 leaves the model as it was built or loaded."""
     batch_size: int = 8
     """Items a step, over all processes and accumulation rounds together."""
-    segment_seconds: float = 1.0
+    segment_seconds: float = 3.0
     """Length of the audio crops that are trained on, in seconds."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     """Peak learning rate."""
     betas: list[float] = field(default_factory=lambda: [0.9, 0.99])
     """AdamW's two decay rates of its moments."""
     weight_decay: float = 0.01
     """AdamW's decoupled weight decay."""
-    warmup_steps: int = 0
+    warmup_steps: int = 100
     """Steps over which the learning rate rises linearly from 0."""
     schedule: Literal["cosine", "exponential", "constant"] = "cosine"
     """How the learning rate goes from its peak to `final_lr_ratio` of it."""
-    final_lr_ratio: float = 0.1
+    final_lr_ratio: float = 0.05
     """Learning rate at the last step as a share of the peak."""
     clip_norm: float = 1.0
     """Gradients are scaled down to this norm; 0 turns clipping off."""
@@ -89,7 +89,7 @@ class TrainingSettings:
     accumulate: int = 1
     """Rounds that a batch is split into, to fit memory."""
     ema_decay: float = 0.0
-    """Decay of the exponential moving average of the weights that is kept as the result; 0 is off."""
+    """Decay of a running average of the weights, kept as the result; 0 keeps the last weights."""
     checkpoint_seconds: float = 60.0
     """Seconds between checkpoints; a killed run goes on from the last."""
     log_every: int = 10
@@ -137,7 +137,9 @@ class LMSizes:
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "context"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        check(self.width % self.heads == 0, "width", self.width, f"a multiple of heads {self.heads}")
+        check(
+            self.width % self.heads == 0, "width", self.width, f"a multiple of heads {self.heads}"
+        )
         check(self.ffn_multiple > 0, "ffn_multiple", self.ffn_multiple, "above 0")
         check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
 
@@ -164,5 +166,9 @@ class SamplingSettings:
         check(self.top_k >= 0, "top_k", self.top_k, "at least 0")
         check(0 < self.top_p <= 1, "top_p", self.top_p, "in (0, 1]")
         check(self.guidance_scale >= 0, "guidance_scale", self.guidance_scale, "at least 0")
-        check(self.repetition_window >= 0, "repetition_window", self.repetition_window, "at least 0")
-        check(0 <= self.repetition_ratio <= 1, "repetition_ratio", self.repetition_ratio, "in [0, 1]")
+        check(
+            self.repetition_window >= 0, "repetition_window", self.repetition_window, "at least 0"
+        )
+        check(
+            0 <= self.repetition_ratio <= 1, "repetition_ratio", self.repetition_ratio, "in [0, 1]"
+        )

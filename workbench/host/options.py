@@ -1,0 +1,210 @@
+"""Turns untyped mappings into dataclasses, collecting every problem with its full key path.
+
+Leaves are converted by OmegaConf's structured configs; the walk over nested dataclasses and slots
+is ours, since OmegaConf stops at the first error. A field made by ``slot`` or ``slots`` chooses a
+component: its options are read against that component's own dataclass, to any depth.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from workbench.api.errors import UnknownComponent, WorkbenchError
+from workbench.api.settings import NO_COMPONENT, Slot
+from workbench.api.types import Component
+from workbench.host.merge import merged
+from workbench.host.names import nearest
+
+Lookup = Callable[[str, str], Component]
+
+
+def read(config: type, given: object, where: str, lookup: Lookup) -> tuple[Any, list[str]]:
+    """An instance of dataclass ``config`` from ``given``, and the problems found.
+
+    ``where`` is the key path of ``given`` for messages (``""`` at the top). The instance is None
+    where there are problems. ``lookup(kind, name)`` gives components or raises UnknownComponent.
+    """
+    reader = _Reader(lookup)
+    instance = reader.dataclass(config, given, where, base=None)
+    return (None if reader.problems else instance), reader.problems
+
+
+def plain(value: Any) -> Any:
+    """``value`` as plain JSON and YAML values; dataclasses become dicts of their public fields."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in public_fields(type(value))}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.name
+    return str(value) if isinstance(value, Path) else value
+
+
+def public_fields(config: type) -> list[Field[Any]]:
+    """The fields that YAML may set."""
+    return [f for f in dataclasses.fields(config) if not f.metadata.get("internal")]
+
+
+def type_name(hint: Any) -> str:
+    """A type for people: ``int``, ``list[float]``, ``'a', 'b' or 'c'``."""
+    if hint is type(None):
+        return "null"
+    if get_origin(hint) is Literal:
+        return _either([repr(value) for value in get_args(hint)])
+    if get_origin(hint) in (Union, types.UnionType):
+        return _either([type_name(part) for part in get_args(hint)])
+    if get_origin(hint) is not None:
+        parts = ["..." if part is ... else type_name(part) for part in get_args(hint)]
+        return f"{get_origin(hint).__name__}[{', '.join(parts)}]"
+    return "any value" if hint is Any else str(getattr(hint, "__name__", hint))
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+class _Reader:
+    """One walk; ``problems`` grows as it goes."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.problems: list[str] = []
+
+    def dataclass(self, config: type, given: object, where: str, base: Any) -> Any:
+        """Read ``given`` over ``base`` (holds the defaults; None: the class' own)."""
+        if not isinstance(given, Mapping):
+            self._wrong(where, given, "a mapping of " + ", ".join(_names(config)))
+            return None
+        self._unknown_keys(config, given, where)
+        before = len(self.problems)
+        values = {
+            field.name: self._field(config, field, given, where, base)
+            for field in public_fields(config)
+        }
+        if len(self.problems) > before:
+            return None
+        try:
+            return config(**values)
+        except (ValueError, WorkbenchError) as error:  # a rule in __post_init__
+            self.problems.append(f"{where}.{error}" if where else str(error))
+            return None
+
+    def _unknown_keys(self, config: type, given: Mapping[Any, Any], where: str) -> None:
+        names = _names(config)
+        for key, value in given.items():
+            if key not in names:
+                hint = nearest(str(key), names) or "."
+                allowed = ", ".join(names) or "nothing"
+                self.problems.append(
+                    f"{_join(where, key)} = {value!r}: unknown key{hint} Allowed: {allowed}"
+                )
+
+    def _field(
+        self, config: type, field: Field[Any], given: Mapping[Any, Any], where: str, base: Any
+    ) -> Any:
+        hint = get_type_hints(config)[field.name]
+        default = _default(field) if base is None else getattr(base, field.name)
+        path = _join(where, field.name)
+        if _is_dataclass_type(hint):
+            value = given.get(field.name, {})
+            if issubclass(hint, Slot):
+                return self._slot(hint, field, value, path, default)
+            return self.dataclass(hint, value, path, default)
+        if field.name not in given:
+            return default
+        if get_origin(hint) is list and _is_dataclass_type(get_args(hint)[0]):
+            return self._list(get_args(hint)[0], field, given[field.name], path)
+        return self._leaf(config, field.name, hint, given[field.name], path)
+
+    def _list(self, item: type, field: Field[Any], given: object, path: str) -> Any:
+        if not isinstance(given, (list, tuple)):
+            self._wrong(path, given, f"a list of {item.__name__}")
+            return None
+        if issubclass(item, Slot):
+            return [
+                self._slot(item, field, value, f"{path}.{index}", item())
+                for index, value in enumerate(given)
+            ]
+        return [
+            self.dataclass(item, value, f"{path}.{index}", None)
+            for index, value in enumerate(given)
+        ]
+
+    def _slot(self, config: type, field: Field[Any], given: object, path: str, base: Slot) -> Any:
+        if isinstance(given, str):
+            given = {"name": given}
+        if isinstance(given, Mapping):
+            # Options of the default component mean nothing to another one: merged() drops them.
+            choice = {"name": base.name, "options": base.options}
+            given = dict(given) | merged(choice, {k: given[k] for k in choice if k in given})
+        before = len(self.problems)
+        result = self.dataclass(config, given, path, base)
+        if len(self.problems) == before:
+            self._choose(result, field, path)
+        return result
+
+    def _choose(self, slot: Slot, field: Field[Any], path: str) -> None:
+        """Second pass: read the slot's options against the dataclass of the component it names."""
+        if slot.name == NO_COMPONENT and field.metadata["optional"]:
+            if slot.options:
+                self.problems.append(
+                    f"{path}.options = {slot.options!r}: no options are allowed beside name 'none'"
+                )
+            return
+        try:
+            component = self.lookup(field.metadata["kind"], slot.name)
+        except UnknownComponent as error:
+            self.problems.append(f"{path}.name = {slot.name!r}: {error}")
+            return
+        slot.settings = self.dataclass(component.config, slot.options, f"{path}.options", None)
+        slot.options = plain(slot.settings)
+
+    def _leaf(self, config: type, name: str, hint: Any, value: object, path: str) -> Any:
+        node = OmegaConf.structured(config)
+        try:
+            OmegaConf.update(node, name, value, merge=False)
+            converted = node[name]
+        except OmegaConfBaseException:
+            self._wrong(path, value, type_name(hint), _literals(hint))
+            return None
+        return OmegaConf.to_object(converted) if OmegaConf.is_config(converted) else converted
+
+    def _wrong(self, path: str, value: object, expected: str, names: Iterable[str] = ()) -> None:
+        hint = nearest(value, names) if isinstance(value, str) else ""
+        self.problems.append(f"{path or 'top level'} = {value!r}: expected {expected}{hint}")
+
+
+def _literals(hint: Any) -> list[str]:
+    """The words that a hint allows, through unions."""
+    if get_origin(hint) is Literal:
+        return [value for value in get_args(hint) if isinstance(value, str)]
+    return [word for part in get_args(hint) for word in _literals(part)]
+
+
+def _is_dataclass_type(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
+
+
+def _names(config: type) -> list[str]:
+    return [field.name for field in public_fields(config)]
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _join(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)
