@@ -1,0 +1,239 @@
+"""Training of an X-Codec: one generator forward a step, the whole batch, losses by weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.optim import Optimizer
+
+from workbench.api.settings import TrainingSettings
+from workbench.codec.acoustic import add_weight_norm, remove_weight_norm
+from workbench.codec.discriminator import Discriminators
+from workbench.codec.losses import (
+    MelDistance,
+    STFTDistance,
+    SubbandDistance,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
+from workbench.codec.xcodec import Reconstruction, XCodec
+from workbench.training.loop import adamw
+from workbench.training.session import Optimise
+
+if TYPE_CHECKING:
+    from workbench.audio.dataset import AudioDataset, Crops
+    from workbench.training.session import TrainingSession
+
+STATISTICS_BATCHES = 16
+
+
+class CodecTrainee:
+    """One X-Codec, its discriminators where they have a weight, and their optimisers."""
+
+    def __init__(self, codec: XCodec, settings: TrainingSettings) -> None:
+        self.codec = codec
+        self.settings = settings
+        self.losses = codec.config.losses
+        self.start_step = codec.config.discriminator.start_step
+        self.distances = reconstruction_distances(codec)
+        self.discriminators: Discriminators | None = None
+        self._optimizers: dict[str, Optimizer] = {"generator": adamw(codec.parameters(), settings)}
+        if self.losses.adversarial or self.losses.feature_matching:
+            self._add_discriminators()
+        self._collected = 0
+
+    def _add_discriminators(self) -> None:
+        config = self.codec.config.discriminator
+        self.discriminators = Discriminators(config, self.codec.channels)
+        self.discriminators.to(self.codec.fusion.weight.device)
+        optimizer = adamw(self.discriminators.parameters(), self.settings)
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate or self.settings.learning_rate
+        self._optimizers["discriminator"] = optimizer
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The codec (its teachers are no part of it) and the discriminators."""
+        if self.discriminators is None:
+            return {"codec": self.codec}
+        return {"codec": self.codec, "discriminators": self.discriminators}
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """``generator`` and, with adversarial training, ``discriminator``."""
+        return self._optimizers
+
+    def step(self, batch: Crops, step: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
+        """One step: the codec runs once, and both optimisers use what it yields."""
+        wav = batch.wav.to(self.codec.fusion.weight.device)
+        self.codec.train()
+        result = self.codec(wav)
+        scalars: dict[str, Tensor] = {}
+        terms = self._reconstruction_terms(wav, result)
+        if self.discriminators is not None and step >= self.start_step:
+            scalars["discriminator"] = self._train_discriminators(wav, result.wav, optimise)
+            terms |= self._adversarial_terms(wav, result.wav)
+        total = torch.stack([getattr(self.losses, name) * term for name, term in terms.items()])
+        scalars["gradient_norm"] = optimise(total.sum(), "generator")
+        self._update_codebooks()
+        scalars |= {name: term.detach() for name, term in terms.items()}
+        return {"loss": total.sum().detach(), **scalars, **codebook_health(self.codec, result)}
+
+    def _reconstruction_terms(self, wav: Tensor, result: Reconstruction) -> dict[str, Tensor]:
+        """Unweighted losses by the name of their weight."""
+        terms = {
+            name: distance(result.wav, wav) for name, distance in self.distances.items()
+        }
+        if self.losses.commitment:
+            terms["commitment"] = result.quantized.commitment
+        if self.losses.semantic and result.targets:
+            terms["semantic"] = semantic_loss(self.codec, result)
+        return terms
+
+    def _train_discriminators(self, real: Tensor, fake: Tensor, optimise: Optimise) -> Tensor:
+        assert self.discriminators is not None
+        loss = discriminator_loss(self.discriminators(real), self.discriminators(fake.detach()))
+        optimise(loss, "discriminator")
+        return loss.detach()
+
+    def _adversarial_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        assert self.discriminators is not None
+        with frozen(self.discriminators):
+            judged = self.discriminators(fake)
+            with torch.no_grad():
+                truth = self.discriminators(real)
+        return {
+            "adversarial": adversarial_loss(judged),
+            "feature_matching": feature_matching_loss(truth, judged),
+        }
+
+    def _update_codebooks(self) -> None:
+        """Once an optimisation step, after its last batch where gradients are accumulated."""
+        self._collected += 1
+        if self._collected == self.settings.accumulate:
+            self._collected = 0
+            self.codec.quantizer.update()
+
+
+def reconstruction_distances(codec: XCodec) -> dict[str, nn.Module]:
+    """The waveform distances that have a weight, by its name, on the codec's device."""
+    losses = codec.config.losses
+    distances: dict[str, nn.Module] = {}
+    if losses.mel:
+        distances["mel"] = MelDistance(codec.sample_rate, losses.mel_windows, losses.mel_bins)
+    if losses.stft:
+        distances["stft"] = STFTDistance(losses.stft_windows, losses.stft_hops)
+    if losses.pqmf:
+        distances["pqmf"] = SubbandDistance(
+            losses.pqmf_bands, losses.stft_windows, losses.stft_hops
+        )
+    device = codec.fusion.weight.device
+    return {name: distance.to(device) for name, distance in distances.items()}
+
+
+def semantic_loss(codec: XCodec, result: Reconstruction) -> Tensor:
+    """Squared distance of reconstructed to true features, summed over teachers by their weights."""
+    terms = [
+        teacher.weight * mse_loss(features.float(), target)
+        for teacher, features, target in zip(
+            codec.config.teachers, result.features, result.targets, strict=True
+        )
+    ]
+    return torch.stack(terms).sum()
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """No gradient reaches the module's parameters inside the block; it still passes through."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in module.parameters():
+            parameter.requires_grad_(True)
+
+
+@torch.no_grad()
+def codebook_health(codec: XCodec, result: Reconstruction) -> dict[str, Tensor]:
+    """For the first and last codebook used: perplexity in this batch, and entries alive at all."""
+    codes = result.quantized.codes
+    health = {}
+    for index in sorted({0, codes.shape[1] - 1} if codes.shape[1] else set()):
+        share = torch.bincount(codes[:, index].flatten(), minlength=codec.codebook_size).float()
+        share /= share.sum()
+        entropy = -(share * share.clamp_min(1e-12).log()).sum()
+        health[f"perplexity_{index + 1}"] = entropy.exp()
+    return health
+
+
+def fit_codec(codec: XCodec, data: AudioDataset, session: TrainingSession) -> None:
+    """Train ``codec`` in place; it is left in eval mode, without weight normalisation."""
+    settings = session.settings
+    if (data.sample_rate, data.channels) != (codec.sample_rate, codec.channels):
+        raise ValueError(
+            f"the codec wants {codec.sample_rate} Hz and {codec.channels} channels; the data has "
+            f"{data.sample_rate} Hz and {data.channels}"
+        )
+    codec.to(session.device)
+    frames = max(1, math.ceil(settings.segment_seconds * codec.frame_rate))
+    share = max(1, settings.batch_size // session.world)
+    rows = slice(session.rank * share, (session.rank + 1) * share)
+
+    def batches(step: int) -> Crops:
+        crops = data.crops(
+            "train", share * session.world, frames * codec.config.hop, session.seed, step
+        )
+        return shard(crops, rows) if session.world > 1 else crops
+
+    if codec.config.semantic.normalise:
+        # Drawn from the beginning of the training batches, so every start finds the same numbers.
+        measure_features(codec, (batches(step).wav for step in range(STATISTICS_BATCHES)))
+    convolutional = [
+        part
+        for part, kind in (
+            (codec.acoustic_encoder, codec.config.encoder.kind),
+            (codec.acoustic_decoder, codec.config.decoder.kind),
+        )
+        if kind == "dac" and codec.config.weight_norm
+    ]
+    for part in convolutional:
+        add_weight_norm(part)
+    try:
+        session.fit(CodecTrainee(codec, settings), batches)
+    finally:
+        for part in convolutional:
+            remove_weight_norm(part)
+        codec.eval()
+
+
+def shard(crops: Crops, rows: slice) -> Crops:
+    """One process' part of a batch."""
+    return type(crops)(
+        crops.wav[rows], crops.indices[rows], crops.starts[rows], crops.lengths[rows]
+    )
+
+
+@torch.no_grad()
+def measure_features(codec: XCodec, batches: Iterator[Tensor]) -> None:
+    """Set each branch's feature statistics from audio batches ``[B, C, T]``."""
+    sums: list[Tensor] = []
+    for branch in codec.branches:
+        branch.set_statistics(branch.mean[:, 0] * 0, branch.std[:, 0] * 0 + 1)  # type: ignore[operator, index]
+        dim = branch.mean.shape[0]  # type: ignore[union-attr]
+        sums.append(torch.zeros(3, dim, dtype=torch.float64, device=codec.fusion.weight.device))
+    for wav in batches:
+        for total, features in zip(sums, codec.targets(wav.to(sums[0].device)), strict=True):
+            values = features.double()
+            total[0] += values.shape[0] * values.shape[2]
+            total[1] += values.sum(dim=(0, 2))
+            total[2] += values.square().sum(dim=(0, 2))
+    for branch, (count, first, second) in zip(codec.branches, sums, strict=True):
+        mean = first / count
+        std = (second / count - mean.square()).clamp_min(0).sqrt()
+        branch.set_statistics(mean.float(), std.float())  # type: ignore[operator]

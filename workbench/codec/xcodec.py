@@ -1,0 +1,262 @@
+"""X-Codec (arXiv 2408.17175): an acoustic codec whose codes also carry a teacher's semantics.
+
+Read :meth:`XCodec.forward`: it is the whole model. Without a teacher the same lines are the
+acoustic control: there is then no semantic branch, and nothing else differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from workbench.api.errors import WeightsError
+from workbench.api.protocols import SemanticEncoder
+from workbench.api.types import Codes
+from workbench.codec.acoustic import DacDecoder, DacEncoder
+from workbench.codec.config import TeacherConfig, XCodecConfig
+from workbench.codec.quantizer import Quantized, ResidualVectorQuantizer
+from workbench.codec.semantic import SemanticBranch, Teacher, encoder_fingerprint
+from workbench.codec.spectral import SpectralDecoder, SpectralEncoder
+
+if TYPE_CHECKING:
+    from workbench.audio.dataset import AudioDataset
+    from workbench.training.session import TrainingSession
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What one training pass yields.
+
+    ``wav`` ``[B, C, F * hop]``; ``features`` and ``targets``: for each teacher, reconstructed and
+    true (normalised) features ``[B, D, F']``; ``quantized``: codes and commitment loss.
+    """
+
+    wav: Tensor
+    features: tuple[Tensor, ...]
+    targets: tuple[Tensor, ...]
+    quantized: Quantized
+
+
+class XCodec(nn.Module):
+    """An X-Codec of any size, with any number of semantic teachers (none: acoustic control)."""
+
+    def __init__(self, config: XCodecConfig, teachers: Sequence[SemanticEncoder] = ()) -> None:
+        super().__init__()
+        self.config = config
+        strides = config.decoder_strides or config.strides
+        self.acoustic_encoder: nn.Module = (
+            SpectralEncoder(config)
+            if config.encoder.kind == "spectral"
+            else DacEncoder(
+                config.channels, config.encoder.width, config.strides, config.latent_dim
+            )
+        )
+        self.acoustic_decoder: nn.Module = (
+            SpectralDecoder(config)
+            if config.decoder.kind == "istft"
+            else DacDecoder(config.channels, config.decoder.width, strides, config.latent_dim)
+        )
+        self.branches = nn.ModuleList(
+            SemanticBranch(config.semantic, teacher.dim, config.quantized_dim)
+            for teacher in config.teachers
+        )
+        self.fusion = nn.Linear(config.fused_dim, config.quantized_dim)
+        self.quantizer = ResidualVectorQuantizer(config.quantizer, config.quantized_dim)
+        self.acoustic_head = nn.Linear(config.quantized_dim, config.latent_dim)
+        # A tuple and no ModuleList: teachers are neither trained nor saved with the codec.
+        self.teachers: tuple[Teacher, ...] = ()
+        if teachers:
+            self.attach(teachers)
+
+    def attach(self, teachers: Sequence[SemanticEncoder]) -> None:
+        """Give the codec its teachers, in the order of ``config.teachers``.
+
+        Decoding needs none; encoding and training need all of them.
+        """
+        expected = self.config.teachers
+        if len(teachers) != len(expected):
+            raise WeightsError(f"the codec has {len(expected)} teachers; got {len(teachers)}")
+        for encoder, teacher in zip(teachers, expected, strict=True):
+            check_teacher(encoder, teacher)
+        self.teachers = tuple(
+            Teacher(encoder, teacher) for encoder, teacher in zip(teachers, expected, strict=True)
+        )
+        device = self.fusion.weight.device
+        for teacher_module in self.teachers:
+            teacher_module.to(device)
+
+    # --- the Codec protocol -------------------------------------------------------------------
+
+    @property
+    def sample_rate(self) -> int:
+        """Audio rate in Hz."""
+        return self.config.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Audio channels."""
+        return self.config.channels
+
+    @property
+    def frame_rate(self) -> float:
+        """Code frames a second."""
+        return self.config.frame_rate
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codebooks at full bandwidth."""
+        return self.config.quantizer.codebooks
+
+    @property
+    def codebook_size(self) -> int:
+        """Entries in each codebook."""
+        return self.config.quantizer.size
+
+    @torch.no_grad()
+    def encode(
+        self, wav: Tensor, lengths: Tensor | None = None, codebooks: int | None = None
+    ) -> Codes:
+        """Codes ``[B, K, F]`` of audio float32 ``[B, C, T]``; F = ceil(T / hop).
+
+        ``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items; each item's codes
+        are those it gets alone. ``codebooks`` keeps the first few codebooks only.
+        """
+        if lengths is None:
+            return self._codes(self.quantizer.encode(self.latents(wav), codebooks), None)
+        items: list[Tensor] = [wav.new_empty(0)] * len(wav)
+        for length in sorted({int(n) for n in lengths}):
+            # Items of equal length share a pass. Padding longer would change what the teacher sees.
+            rows = [index for index, n in enumerate(lengths) if int(n) == length]
+            codes = self.quantizer.encode(self.latents(wav[rows, :, :length]), codebooks)
+            for row, item in zip(rows, codes, strict=True):
+                items[row] = item
+        frames = torch.tensor([item.shape[-1] for item in items], device=wav.device)
+        longest = int(frames.max())
+        padded = [F.pad(item, (0, longest - item.shape[-1])) for item in items]
+        return self._codes(torch.stack(padded), frames)
+
+    @torch.no_grad()
+    def decode(self, codes: Codes) -> Tensor:
+        """Audio float32 ``[B, C, F * hop]`` of codes with any number of codebooks from 1 to K."""
+        wav: Tensor = self.synthesise(self.quantizer.decode(codes.values))
+        return wav
+
+    def _codes(self, values: Tensor, lengths: Tensor | None) -> Codes:
+        return Codes(values, self.codebook_size, self.frame_rate, lengths)
+
+    # --- the model ----------------------------------------------------------------------------
+
+    def forward(self, wav: Tensor, targets: Sequence[Tensor] | None = None) -> Reconstruction:
+        """One training pass over ``[B, C, F * hop]``.
+
+        ``targets`` takes the place of the teachers' features (as :meth:`targets` gives them) where
+        they were computed before.
+        """
+        semantic = tuple(self.targets(wav) if targets is None else targets)
+        acoustic = self.acoustic_encoder(wav)
+        encoded = [branch.encoder(t) for branch, t in zip(self.branches, semantic, strict=True)]
+        fused = self.fusion(torch.cat([acoustic, *encoded], dim=1).transpose(1, 2))
+        quantized = self.quantizer(fused)
+        return Reconstruction(
+            wav=self.synthesise(quantized.vectors),
+            features=tuple(branch.reconstruct(quantized.vectors) for branch in self.branches),
+            targets=semantic,
+            quantized=quantized,
+        )
+
+    def latents(self, wav: Tensor) -> Tensor:
+        """Fused vectors ``[B, F, Q]``, ready to be quantised, of ``[B, C, T]`` of any length."""
+        self._check(wav)
+        if self.config.framing == "transformers":
+            acoustic, semantic = self._frame_as_transformers(wav)
+        else:
+            wav = F.pad(wav, (0, -wav.shape[-1] % self.config.hop))
+            acoustic, semantic = self.acoustic_encoder(wav), self.targets(wav)
+        encoded = [branch.encoder(t) for branch, t in zip(self.branches, semantic, strict=True)]
+        fused: Tensor = self.fusion(torch.cat([acoustic, *encoded], dim=1).transpose(1, 2))
+        return fused
+
+    def synthesise(self, vectors: Tensor) -> Tensor:
+        """Audio ``[B, C, F * hop]`` of quantised vectors ``[B, F, Q]``."""
+        wav: Tensor = self.acoustic_decoder(self.acoustic_head(vectors).transpose(1, 2))
+        return wav
+
+    def targets(self, wav: Tensor) -> list[Tensor]:
+        """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, F * hop]``."""
+        if len(self.teachers) != len(self.branches):
+            names = ", ".join(teacher.name for teacher in self.config.teachers)
+            raise WeightsError(f"this codec encodes with its teachers ({names}); attach them first")
+        frames = wav.shape[-1] // self.config.hop
+        factor = 1
+        for stride in self.config.semantic.strides:
+            factor *= stride
+        return [
+            branch.normalise(  # type: ignore[operator]
+                teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor)
+            )
+            for branch, teacher in zip(self.branches, self.teachers, strict=True)
+        ]
+
+    def _frame_as_transformers(self, wav: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Latents and features as transformers' XcodecModel frames them.
+
+        The teacher sees the audio as it is and decides the number of frames; where the acoustic
+        encoder would yield another, the audio is padded by half a hop on both sides.
+        """
+        (teacher,), (branch,) = self.teachers, self.branches
+        features = branch.normalise(teacher.features(wav, self.sample_rate))  # type: ignore[operator]
+        frames = branch.encoder(features[:1]).shape[-1]  # type: ignore[operator]
+        encoder = self.acoustic_encoder
+        assert isinstance(encoder, DacEncoder)
+        if encoder.frames(wav.shape[-1]) != frames:
+            half = self.config.hop // 2
+            wav = F.pad(wav, (half, half))
+        return encoder(wav), [features]
+
+    def _check(self, wav: Tensor) -> None:
+        if wav.dim() != 3 or wav.shape[1] != self.channels or wav.shape[2] == 0:
+            raise ValueError(
+                f"expected audio [B, {self.channels}, T] with T > 0; got {list(wav.shape)}"
+            )
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> XCodec:
+        """Moving the codec (``to``, ``cuda`` ...) moves its teachers along."""
+        super()._apply(fn, recurse)
+        for teacher in self.teachers:
+            teacher._apply(fn, recurse)
+        return self
+
+    # --- the TrainableCodec protocol ----------------------------------------------------------
+
+    def fit(self, data: AudioDataset, session: TrainingSession) -> None:
+        """Train in place on ``data``, through ``session.fit`` so that a killed run resumes."""
+        from workbench.codec.training import fit_codec
+
+        fit_codec(self, data, session)
+
+    def save(self, folder: Path) -> None:
+        """Write ``config.json`` and ``model.safetensors`` to ``folder``."""
+        from workbench.codec.pretrained import save_codec
+
+        save_codec(self, folder)
+
+
+def check_teacher(encoder: SemanticEncoder, expected: TeacherConfig) -> None:
+    """Refuse an encoder that isn't the one that the codec was (or is to be) made with."""
+    if encoder.dim != expected.dim:
+        raise WeightsError(
+            f"teacher {expected.name}: its features are {encoder.dim} wide, the codec expects "
+            f"{expected.dim}"
+        )
+    if expected.fingerprint and encoder_fingerprint(encoder) != expected.fingerprint:
+        raise WeightsError(
+            f"teacher {expected.name}: these are not the weights that the codec was trained with "
+            f"(fingerprint {encoder_fingerprint(encoder)}, expected {expected.fingerprint}); its "
+            "codes would be wrong"
+        )
