@@ -41,8 +41,13 @@ class Slot:
         return self.name not in ("", NO_COMPONENT)
 
 
-def slot(kind: str, name: str = "", options: Mapping[str, Any] | None = None) -> Any:
-    """A dataclass field of type :class:`Slot` that chooses a component of ``kind``.
+def slot(
+    kind: str,
+    name: str = "",
+    options: Mapping[str, Any] | None = None,
+    cls: type[Slot] = Slot,
+) -> Any:
+    """A dataclass field of type :class:`Slot` (or ``cls``) that chooses a component of ``kind``.
 
     Without a default ``name`` the slot must be filled; with ``name="none"`` it may stay empty.
     A component's own options may hold such fields too; they are validated with the recipe.
@@ -50,7 +55,7 @@ def slot(kind: str, name: str = "", options: Mapping[str, Any] | None = None) ->
     Example: ``judge: Slot = slot("semantic_encoder", "mert", {"layers": [9]})``.
     """
     return field(
-        default_factory=lambda: Slot(name, dict(options or {})),
+        default_factory=lambda: cls(name, dict(options or {})),
         metadata={"kind": kind, "optional": name == NO_COMPONENT},
     )
 

@@ -56,7 +56,18 @@ class Catalog:
 
     def get(self, kind: str, name: str) -> Component:
         """One component; raises ``UnknownComponent`` naming the nearest and all allowed."""
+        try:
+            return self.find(kind, name)
+        except UnknownComponent as error:
+            raise UnknownComponent("; ".join([str(error), *self.faults()])) from None
+
+    def find(self, kind: str, name: str) -> Component:
+        """As :meth:`get`, but its error leaves out the plugins that could not be loaded."""
         return self._entry(kind, name).component
+
+    def faults(self) -> list[str]:
+        """A line for each plugin that could not be loaded, to go with an unknown component."""
+        return [f"a plugin that could not be loaded: {plugin}" for plugin in self.broken]
 
     def provider(self, kind: str, name: str) -> Provider:
         """The distribution, its version and the entry point that provide a component."""
@@ -71,10 +82,11 @@ class Catalog:
         """
         from workbench.host.options import read  # brings OmegaConf in, which listing doesn't need
 
-        instance, problems = read(self.get(kind, name).config, given or {}, where, self.get)
-        if problems:
-            raise RecipeError(problems, source=f"options of {kind} {name!r}")
-        return instance
+        reading = read(self.get(kind, name).config, given or {}, where, self.find)
+        if reading.problems:
+            faults = self.faults() if reading.unknown_component else []
+            raise RecipeError(reading.problems + faults, source=f"options of {kind} {name!r}")
+        return reading.value
 
     def add_commands(self, cli: Any) -> None:
         """Let every plugin add its commands to the typer application ``cli``."""
@@ -93,11 +105,8 @@ class Catalog:
         if name in entries:
             return entries[name]
         hint = nearest(name, entries) or "."
-        message = f"there is no {kind} {name!r}{hint} Allowed: {listing(entries)}"
-        if self.broken:
-            faults = "; ".join(str(plugin) for plugin in self.broken)
-            message += f". Plugins that could not be loaded: {faults}"
-        raise UnknownComponent(message)
+        said = f"there is no {kind} {name!r}{hint}" if name else f"a {kind} must be named."
+        raise UnknownComponent(f"{said} Allowed: {listing(entries)}")
 
     def _collect(self, plugin: str) -> list[tuple[str, Component]]:
         """The components of one plugin; raises ``PluginError`` where it breaks the contract."""

@@ -4,7 +4,8 @@ A plugin is an importable module named by an entry point in group ``workbench``.
 of these hooks, each marked with ``@hookimpl``. All but the last return a list of
 :class:`~workbench.api.types.Component`; what the built components must be able to do is in
 :mod:`workbench.api.protocols`. Shape letters: B batch, C channels, T samples, F frames, K
-codebooks, D features. Samples are float32, nominally within [-1, 1]; rates are in Hz; durations in seconds.
+codebooks, D features. Samples are float32, nominally within [-1, 1]; rates are in Hz;
+durations in seconds.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ def workbench_metrics() -> list[Component]:
 
     ``build`` returns a :class:`~workbench.api.protocols.Metric`: ``update(item)`` takes one
     ``EvaluationItem`` (audio float32 ``[C, T]`` with its rate in Hz, and codes int64 ``[K, F]``
-    where there are any); ``compute()`` returns ``Figure`` objects, each with its value and unit, a 95 %
-    interval and the number of items.
+    where there are any); ``compute()`` returns ``Figure`` objects, each with its value and unit,
+    a 95 % interval and the number of items.
 
     Example::
 

@@ -8,12 +8,10 @@ component: its options are read against that component's own dataclass, to any d
 from __future__ import annotations
 
 import dataclasses
-import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field
-from enum import Enum
-from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import Field
+from functools import lru_cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,57 +19,34 @@ from omegaconf.errors import OmegaConfBaseException
 from workbench.api.errors import UnknownComponent, WorkbenchError
 from workbench.api.settings import NO_COMPONENT, Slot
 from workbench.api.types import Component
+from workbench.host.fields import default_of, plain, public_fields, type_name
 from workbench.host.merge import merged
 from workbench.host.names import nearest
 
 Lookup = Callable[[str, str], Component]
 
 
-def read(config: type, given: object, where: str, lookup: Lookup) -> tuple[Any, list[str]]:
-    """An instance of dataclass ``config`` from ``given``, and the problems found.
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What reading gave: an instance of the dataclass, or what is wrong."""
 
-    ``where`` is the key path of ``given`` for messages (``""`` at the top). The instance is None
-    where there are problems. ``lookup(kind, name)`` gives components or raises UnknownComponent.
+    value: Any
+    """None where there are problems."""
+    problems: list[str]
+    unknown_component: bool
+    """Whether a component was named that no loaded plugin provides."""
+
+
+def read(config: type, given: object, where: str, lookup: Lookup) -> Reading:
+    """Make an instance of dataclass ``config`` from ``given``.
+
+    ``where`` is the key path of ``given`` for messages (``""`` at the top). ``lookup(kind, name)``
+    gives a component or raises ``UnknownComponent``.
     """
     reader = _Reader(lookup)
-    instance = reader.dataclass(config, given, where, base=None)
-    return (None if reader.problems else instance), reader.problems
-
-
-def plain(value: Any) -> Any:
-    """``value`` as plain JSON and YAML values; dataclasses become dicts of their public fields."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in public_fields(type(value))}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.name
-    return str(value) if isinstance(value, Path) else value
-
-
-def public_fields(config: type) -> list[Field[Any]]:
-    """The fields that YAML may set."""
-    return [f for f in dataclasses.fields(config) if not f.metadata.get("internal")]
-
-
-def type_name(hint: Any) -> str:
-    """A type for people: ``int``, ``list[float]``, ``'a', 'b' or 'c'``."""
-    if hint is type(None):
-        return "null"
-    if get_origin(hint) is Literal:
-        return _either([repr(value) for value in get_args(hint)])
-    if get_origin(hint) in (Union, types.UnionType):
-        return _either([type_name(part) for part in get_args(hint)])
-    if get_origin(hint) is not None:
-        parts = ["..." if part is ... else type_name(part) for part in get_args(hint)]
-        return f"{get_origin(hint).__name__}[{', '.join(parts)}]"
-    return "any value" if hint is Any else str(getattr(hint, "__name__", hint))
-
-
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    value = reader.dataclass(config, given, where, base=None)
+    problems = reader.problems
+    return Reading(None if problems else value, problems, reader.unknown_component)
 
 
 class _Reader:
@@ -80,6 +55,8 @@ class _Reader:
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
         self.problems: list[str] = []
+        self.unknown_component = False
+        self._nodes: dict[type, Any] = {}
 
     def dataclass(self, config: type, given: object, where: str, base: Any) -> Any:
         """Read ``given`` over ``base`` (holds the defaults; None: the class' own)."""
@@ -113,8 +90,8 @@ class _Reader:
     def _field(
         self, config: type, field: Field[Any], given: Mapping[Any, Any], where: str, base: Any
     ) -> Any:
-        hint = get_type_hints(config)[field.name]
-        default = _default(field) if base is None else getattr(base, field.name)
+        hint = _hints(config)[field.name]
+        default = default_of(field) if base is None else getattr(base, field.name)
         path = _join(where, field.name)
         if _is_dataclass_type(hint):
             value = given.get(field.name, {})
@@ -166,12 +143,15 @@ class _Reader:
             component = self.lookup(field.metadata["kind"], slot.name)
         except UnknownComponent as error:
             self.problems.append(f"{path}.name = {slot.name!r}: {error}")
+            self.unknown_component = True
             return
         slot.settings = self.dataclass(component.config, slot.options, f"{path}.options", None)
         slot.options = plain(slot.settings)
 
     def _leaf(self, config: type, name: str, hint: Any, value: object, path: str) -> Any:
-        node = OmegaConf.structured(config)
+        if config not in self._nodes:
+            self._nodes[config] = OmegaConf.structured(config)
+        node = self._nodes[config]
         try:
             OmegaConf.update(node, name, value, merge=False)
             converted = node[name]
@@ -183,6 +163,11 @@ class _Reader:
     def _wrong(self, path: str, value: object, expected: str, names: Iterable[str] = ()) -> None:
         hint = nearest(value, names) if isinstance(value, str) else ""
         self.problems.append(f"{path or 'top level'} = {value!r}: expected {expected}{hint}")
+
+
+@lru_cache
+def _hints(config: type) -> dict[str, Any]:
+    return get_type_hints(config)
 
 
 def _literals(hint: Any) -> list[str]:
@@ -198,12 +183,6 @@ def _is_dataclass_type(hint: Any) -> bool:
 
 def _names(config: type) -> list[str]:
     return [field.name for field in public_fields(config)]
-
-
-def _default(field: Field[Any]) -> Any:
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default
 
 
 def _join(where: str, key: object) -> str:

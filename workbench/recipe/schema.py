@@ -1,0 +1,149 @@
+"""What a recipe holds. Plain dataclasses with a docstring under each field; this is the reference.
+
+Slots name components; which ones there are, and their options, `workbench plugins list` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.api.settings import (
+    LMSizes,
+    SamplingSettings,
+    Slot,
+    TrainingSettings,
+    check,
+    slot,
+    slots,
+)
+
+
+@dataclass
+class EncoderSlot(Slot):
+    """A semantic encoder that teaches the codec."""
+
+    weight: float = 1.0
+    """Factor on the codec's semantic loss for this encoder."""
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    """Self-supervised training of the encoder before the codec's; `steps: 0` takes it as is."""
+
+    def __post_init__(self) -> None:
+        check(self.weight >= 0, "weight", self.weight, "at least 0")
+
+
+@dataclass
+class CodecSlot(Slot):
+    """The codec."""
+
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    """Training of the codec; `steps: 0` takes it as is."""
+
+
+@dataclass
+class LMSection:
+    """The language models of the task."""
+
+    init: str = "scratch"
+    """Weights to start from: `scratch`, `embedded` (shipped with the task), or a folder."""
+    model: LMSizes = field(default_factory=LMSizes)
+    """Size and shape of each model."""
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    """Training of each model; `batch_size` counts sequences, `segment_seconds` is not used."""
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    """How codes are drawn when generating."""
+
+
+@dataclass
+class EvaluationSection:
+    """What is measured on held-out items."""
+
+    metrics: list[Slot] = slots("metric")
+    """Metrics; an empty list takes those that the task names."""
+    items: int = 64
+    """Held-out items to generate and score; fewer where the corpus has fewer."""
+    bootstrap: int = 1000
+    """Resamples behind each 95 % interval."""
+
+    def __post_init__(self) -> None:
+        check(self.items >= 2, "items", self.items, "at least 2")
+        check(self.bootstrap >= 100, "bootstrap", self.bootstrap, "at least 100")
+
+
+@dataclass
+class TrackingSection:
+    """Where MLflow keeps the run."""
+
+    uri: str = ""
+    """Tracking server; empty for a SQLite store below `results`."""
+    experiment: str = "workbench"
+    """Experiment that the run belongs to."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """Tags put on the run."""
+
+
+@dataclass
+class AblationSection:
+    """Matched arms for `workbench ablate`; a plain run takes no notice of it."""
+
+    over: dict[str, list[Any]] = field(default_factory=dict)
+    """Key paths of this recipe, each with the values to compare; the arms are all combinations."""
+    seeds: int = 1
+    """Runs of each arm, with seeds counted up from the recipe's."""
+
+    def __post_init__(self) -> None:
+        check(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+
+
+@dataclass
+class Recipe:
+    """One experiment, completely."""
+
+    name: str = ""
+    """Name of the recipe; the file's name where it states none."""
+    description: str = ""
+    """What the recipe is for, for people."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:1`, or `auto` for a GPU where there is one."""
+    threads: int = 0
+    """CPU threads to use; 0 is all."""
+    results: str = "results"
+    """Folder for the store, checkpoints and reports."""
+    corpus: Slot = slot("corpus")
+    """Where the audio comes from."""
+    encoder: EncoderSlot = slot("semantic_encoder", "none", cls=EncoderSlot)
+    """The codec's teacher; `none` is the acoustic control."""
+    more_encoders: list[EncoderSlot] = slots("semantic_encoder")
+    """Further teachers beside `encoder`."""
+    codec: CodecSlot = slot("codec", cls=CodecSlot)
+    """Audio to codes and back."""
+    task: Slot = slot("task", "none")
+    """What is generated; `none` ends the run after the codec."""
+    lm: LMSection = field(default_factory=LMSection)
+    """The task's language models."""
+    evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+    """What is measured."""
+    tracking: TrackingSection = field(default_factory=TrackingSection)
+    """Where the run is recorded."""
+    ablation: AblationSection = field(default_factory=AblationSection)
+    """What `workbench ablate` compares."""
+
+    def __post_init__(self) -> None:
+        known = re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None
+        check(known, "device", self.device, "auto, cpu, cuda or cuda:N")
+        check(self.seed >= 0, "seed", self.seed, "at least 0")
+        check(self.threads >= 0, "threads", self.threads, "at least 0")
+        check(
+            self.encoder.chosen or not self.more_encoders,
+            "more_encoders",
+            [encoder.name for encoder in self.more_encoders],
+            "empty while encoder.name is 'none'",
+        )
+
+    @property
+    def encoders(self) -> list[EncoderSlot]:
+        """All teachers of the codec, the first one first; empty for the acoustic control."""
+        return [self.encoder, *self.more_encoders] if self.encoder.chosen else []
