@@ -81,7 +81,7 @@ def _describe_option(field: Field[Any], hint: Any, doc: str) -> OptionDescriptio
         return OptionDescription(
             field.name, f"{type_name(hint)} of {kind}", plain(default_of(field)), doc
         )
-    within = describe_options(hint) if is_dataclass(hint) else ()
+    within = describe_options(hint) if isinstance(hint, type) and is_dataclass(hint) else ()
     return OptionDescription(field.name, type_name(hint), plain(default_of(field)), doc, within)
 
 
