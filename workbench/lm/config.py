@@ -1,0 +1,63 @@
+"""Settings of one language model: the recipe's sizes, and what codec and task add. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from workbench.api.settings import LMSizes, check
+
+PATTERNS = ("flatten", "delay", "parallel")
+"""Orders in which a model may emit the codebooks of a frame (see :mod:`workbench.lm.patterns`)."""
+
+
+@dataclass
+class LMConfig(LMSizes):
+    """Shape of a decoder-only transformer over the codebooks of a codec."""
+
+    num_codebooks: int = 0
+    """Codebooks K that the model emits; 0 until the codec is known."""
+    codebook_size: int = 0
+    """Entries in each codebook; 0 until the codec is known."""
+    prefix_symbols: int = 0
+    """Size of the task's table of prefix symbols (phonemes, languages); 0: no prefix."""
+    memory_dim: int = 0
+    """Width of the vectors to attend to across (a text encoder's output); 0: no cross-attention."""
+    end_symbol: bool = False
+    """Learn where a sequence ends, so that generation may stop by itself."""
+    condition_dropout: float = 0.0
+    """Probability of training an item without its condition, which guidance needs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(
+            self.width % (2 * self.heads) == 0,
+            "width",
+            self.width,
+            f"a multiple of twice the number of heads ({2 * self.heads})",
+        )
+        check(self.pattern in PATTERNS, "pattern", self.pattern, f"one of {', '.join(PATTERNS)}")
+        for name in ("num_codebooks", "codebook_size", "prefix_symbols", "memory_dim"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        dropped = self.condition_dropout
+        check(0 <= dropped < 1, "condition_dropout", dropped, "in [0, 1)")
+        conditioned = bool(self.prefix_symbols or self.memory_dim)
+        check(
+            conditioned or dropped == 0,
+            "condition_dropout",
+            dropped,
+            "0 for a model without condition (prefix_symbols and memory_dim are 0)",
+        )
+
+    @classmethod
+    def of(cls, sizes: LMSizes, num_codebooks: int, codebook_size: int) -> LMConfig:
+        """A model of these sizes for a codec's codes, without condition and end."""
+        known = {name: value for name, value in asdict(sizes).items() if name in _SIZES}
+        return cls(**known, num_codebooks=num_codebooks, codebook_size=codebook_size)
+
+    @property
+    def ffn_width(self) -> int:
+        """Hidden width of the gated feed-forward layer, rounded up to a multiple of 16."""
+        return -(-round(self.width * self.ffn_multiple) // 16) * 16
+
+
+_SIZES = frozenset(LMSizes.__dataclass_fields__)
