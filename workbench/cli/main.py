@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from workbench.api.errors import WorkbenchError
-from workbench.cli import plugins, recipes
+from workbench.cli import plugins, recipes, run
 from workbench.host.catalog import Catalog, load_catalog
 
 Register = Callable[[typer.Typer, Catalog], None]
 
 COMMANDS: tuple[Register, ...] = (
+    run.register,
     plugins.register,
     recipes.register,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ EMBEDDING = "embedding.weight"
 def sequence_batches(
     task: Task,
     role: str,
-    items: list[TokenizedExample],
+    items: Items[TokenizedExample],
     model: TransformerLM,
     batch_size: int,
     seed: int,
@@ -118,7 +119,7 @@ def sequence_batches(
 
 
 def _draw(
-    task: Task, role: str, items: list[TokenizedExample], index: int, rng: np.random.Generator
+    task: Task, role: str, items: Items[TokenizedExample], index: int, rng: np.random.Generator
 ) -> Sequence:
     """A training sequence of item ``index``, or of a random one where that is too short."""
     for _ in range(MAX_DRAWS):

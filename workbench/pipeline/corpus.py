@@ -57,5 +57,5 @@ def require_split(data: AudioDataset, split: Split, purpose: str) -> None:
     reasons = "".join(f"\n  - {entry.id}: {entry.reason}" for entry in data.skipped[:5])
     raise WorkbenchError(
         f"the corpus has no usable {split} recordings, which {purpose} needs (usable: {counts}; "
-        f"skipped: {len(data.skipped)}). Add recordings or change the corpus' split options.{reasons}"
+        f"skipped: {len(data.skipped)}). Add some, or change the corpus' split options.{reasons}"
     )

@@ -95,7 +95,9 @@ class Experiment:
                 folder.finish(time.monotonic() - started, **facts)
         logger.info("%s: done in %.1f s", name, time.monotonic() - started)
 
-    def session(self, folder: StageFolder, settings: TrainingSettings, title: str) -> TrainingSession:
+    def session(
+        self, folder: StageFolder, settings: TrainingSettings, title: str
+    ) -> TrainingSession:
         """A training session whose checkpoints and history lie in the stage's folder."""
         listeners = [self.on_step(title)] if self.on_step else []
         return TrainingSession(

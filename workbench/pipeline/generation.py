@@ -24,7 +24,8 @@ from workbench.audio.io import read_audio, write_audio
 from workbench.lm.generate import Generator
 from workbench.lm.transformer import TransformerLM
 from workbench.pipeline.experiment import Experiment
-from workbench.pipeline.store import StageFolder
+from workbench.pipeline.models import LanguageModels
+from workbench.pipeline.store import StageFolder, content_key
 from workbench.pipeline.tokens import TokenizedSplit
 from workbench.training.progress import StepProgress
 
@@ -47,11 +48,12 @@ class Generated:
 
     def audio_path(self, system: str, request: Request) -> Path:
         """Where a system's audio for a request lies; ``prompt`` is a system here too."""
-        return self.folder / system.replace(" ", "-") / f"{_file_name(request.id)}.wav"
+        return self.folder / "audio" / system.replace(" ", "-") / file_name(request.id)
 
     def codes(self) -> dict[str, Tensor]:
         """Generated codes ``[K, frames]`` by request id."""
-        return load_file(self.folder / "codes.safetensors")
+        codes: dict[str, Tensor] = load_file(self.folder / "codes.safetensors")
+        return codes
 
     def items(self, system: str) -> list[EvaluationItem]:
         """A system's audio, each with its truth and prompt."""
@@ -73,7 +75,7 @@ class Generated:
 def generate_held_out(
     experiment: Experiment,
     task: Task,
-    models: tuple[Mapping[str, TransformerLM], Mapping[str, str]],
+    models: LanguageModels,
     tokens: TokenizedSplit,
     data: AudioDataset,
     codec: Codec,
@@ -82,14 +84,16 @@ def generate_held_out(
     recipe = experiment.recipe
     requests = held_out_requests(experiment, task, tokens, codec)
     inputs = {
-        "models": dict(models[1]),
+        "models": {role: stage.key for role, stage in models.stages.items()},
         "sampling": asdict(recipe.lm.sampling),
-        "requests": [[request.id, request.frames, request.prompt.shape[-1]] for request in requests],
+        "requests": [
+            [request.id, request.frames, request.prompt.shape[-1]] for request in requests
+        ],
         "seed": recipe.seed,
     }
 
     def build(folder: StageFolder) -> dict[str, object]:
-        generators = build_generators(experiment, models[0])
+        generators = build_generators(experiment, models.by_role)
         codes = task.generate(generators, requests, recipe.seed)
         by_id = {r.id: c.contiguous() for r, c in zip(requests, codes, strict=True)}
         save_file(by_id, folder.path / "codes.safetensors")
@@ -171,7 +175,8 @@ def shuffle_codes(codes: Sequence[Tensor], seed: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     pooled = torch.cat(list(codes), dim=-1)
     rows = [row[torch.randperm(row.numel(), generator=generator)] for row in pooled]
-    return list(torch.stack(rows).split([c.shape[-1] for c in codes], dim=-1))
+    lengths = [int(c.shape[-1]) for c in codes]
+    return list(torch.split(torch.stack(rows), lengths, dim=-1))
 
 
 class _Decoder:
@@ -191,6 +196,8 @@ class _Decoder:
         return wav[0, :, start:].float().cpu()
 
 
-def _file_name(identifier: str) -> str:
-    """An id as a file name."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in identifier)
+def file_name(identifier: str) -> str:
+    """An id as a WAV file's name; ids that differ in odd characters alone stay apart."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in identifier)
+    mark = "" if plain == identifier else f"-{content_key(identifier)[:6]}"
+    return f"{plain}{mark}.wav"

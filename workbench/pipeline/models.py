@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from workbench.api.errors import RecipeError
 from workbench.api.protocols import Codec, SemanticEncoder, Task, TrainableCodec, TrainableEncoder
 from workbench.api.types import Split
@@ -19,7 +21,15 @@ from workbench.pipeline.corpus import require_split
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.store import StageFolder, weights_key
 from workbench.pipeline.tokens import TokenizedSplit
-from workbench.recipe.schema import EncoderSlot
+from workbench.recipe.schema import CodecSlot, EncoderSlot
+
+
+@dataclass(frozen=True)
+class BuiltCodec:
+    """The codec and the slot that it can be built from again, trained weights included."""
+
+    slot: CodecSlot
+    model: Codec
 
 
 @dataclass(frozen=True)
@@ -78,26 +88,29 @@ def _train_teacher(
     return Teacher(replace(slot, options=options), trained)
 
 
-def build_codec(experiment: Experiment, teachers: tuple[Teacher, ...]) -> Codec:
-    """The recipe's codec, fed by ``teachers``."""
-    slot = experiment.recipe.codec
-    codec: Codec = codec_context(experiment, teachers).build("codec", slot.name, slot.options)
-    return codec
+def build_codec(
+    experiment: Experiment, slot: CodecSlot, teachers: tuple[Teacher, ...]
+) -> BuiltCodec:
+    """A codec fed by ``teachers``."""
+    encoders = tuple((t.slot.name, t.encoder, t.slot.weight) for t in teachers)
+    model = experiment.context(encoders).build("codec", slot.name, slot.options)
+    return BuiltCodec(slot, model)
 
 
 def train_codec(
     experiment: Experiment,
-    codec: Codec,
+    built: BuiltCodec,
     teachers: tuple[Teacher, ...],
     data: AudioDataset,
     corpus_key: str,
-) -> Codec:
+) -> BuiltCodec:
     """The codec, trained on the corpus where ``codec.training.steps`` is above 0."""
-    slot = experiment.recipe.codec
+    slot, codec = built.slot, built.model
     if not slot.training.steps:
-        return codec
+        return built
     if not isinstance(codec, TrainableCodec):
         raise RecipeError([f"codec {slot.name!r} can't be trained: set codec.training.steps=0"])
+    trainable: TrainableCodec = codec
     require_split(data, "train", f"training the codec {slot.name!r}")
     inputs = {
         "codec": experiment.identity("codec", slot, codec),
@@ -112,21 +125,22 @@ def train_codec(
 
     def build(folder: StageFolder) -> dict[str, object]:
         session = experiment.session(folder, slot.training, "codec")
-        codec.fit(data, session)
+        trainable.fit(data, session)
         if session.rank == 0:
-            codec.save(folder.path / "weights")
-        return {"steps": slot.training.steps}
+            trainable.save(folder.path / "weights")
+        return {"steps": slot.training.steps, "parameters": count_parameters(trainable)}
 
     stage = experiment.stage("codec", inputs, build, parallel=True)
     options = {**slot.options, "weights": str(stage.path / "weights")}
-    trained: Codec = codec_context(experiment, teachers).build("codec", slot.name, options)
-    return trained
+    return build_codec(experiment, replace(slot, options=options), teachers)
 
 
-def codec_context(experiment: Experiment, teachers: tuple[Teacher, ...]) -> Any:
-    """What a codec is built with: the encoders with their names and loss weights."""
-    encoders = tuple((t.slot.name, t.encoder, t.slot.weight) for t in teachers)
-    return experiment.context(encoders)
+@dataclass(frozen=True)
+class LanguageModels:
+    """The task's language models by role, and the stages that hold them."""
+
+    by_role: Mapping[str, TransformerLM]
+    stages: Mapping[str, StageFolder]
 
 
 def train_language_models(
@@ -135,16 +149,16 @@ def train_language_models(
     tokens: Mapping[Split, TokenizedSplit],
     tokens_key: str,
     codec: Codec,
-) -> tuple[dict[str, TransformerLM], dict[str, str]]:
-    """The task's language models by role, trained, and their stages' keys."""
+) -> LanguageModels:
+    """The task's language models, trained on the training split's codes."""
     section = experiment.recipe.lm
     base = LMConfig.of(section.model, codec.num_codebooks, codec.codebook_size)
-    models, keys = {}, {}
+    models, stages = {}, {}
     for role, config in task.language_models(codec, base).items():
         stage = _train_language_model(experiment, task, role, config, tokens, tokens_key)
         models[role] = load_model(stage.path / "weights", experiment.device)
-        keys[role] = stage.key
-    return models, keys
+        stages[role] = stage
+    return LanguageModels(models, stages)
 
 
 def _train_language_model(
@@ -189,5 +203,5 @@ def training_inputs(slot: Any) -> dict[str, Any]:
 
 
 def count_parameters(model: Any) -> int:
-    """Number of weights."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Number of weights; 0 for what is no torch module."""
+    return sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else 0

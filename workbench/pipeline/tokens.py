@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -26,10 +27,12 @@ SHARD_CLIPS = 512
 class TokenizedSplit(Sequence[TokenizedExample]):
     """The tokenized recordings of one split; codes are read when an item is asked for."""
 
-    def __init__(self, folder: Path, clips: Sequence[Clip], split: Split, frame_rate: float) -> None:
+    def __init__(
+        self, folder: Path, clips: Sequence[Clip], split: Split, frame_rate: float
+    ) -> None:
         self.clips = clips
         self.frame_rate = frame_rate
-        self.shards = [
+        self.shards: list[Any] = [
             safe_open(_shard_path(folder, split, number), "pt")
             for number in range(-(-len(clips) // SHARD_CLIPS))
         ]
@@ -41,8 +44,8 @@ class TokenizedSplit(Sequence[TokenizedExample]):
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
-        codes = self.shards[index // SHARD_CLIPS].get_tensor(str(index)).long()
-        return TokenizedExample(self.clips[index].example, codes, self.frame_rate)
+        codes: Tensor = self.shards[index // SHARD_CLIPS].get_tensor(str(index))
+        return TokenizedExample(self.clips[index].example, codes.long(), self.frame_rate)
 
 
 def tokenize(
@@ -124,12 +127,9 @@ def encode_batch(
     frames = [codes.frames] * len(clips) if codes.lengths is None else codes.lengths.tolist()
     values = codes.values.to("cpu", dtype)
     return {
-        str(index): values[row, :, : frames[row]].contiguous()
-        for row, index in enumerate(indices)
+        str(index): values[row, :, : frames[row]].contiguous() for row, index in enumerate(indices)
     }
 
 
 def _shard_path(folder: Path, split: Split, number: int) -> Path:
     return folder / f"{split}-{number:05d}.safetensors"
-
-

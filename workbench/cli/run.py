@@ -1,0 +1,33 @@
+"""``workbench run``: run a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.host.catalog import Catalog
+
+
+def register(app: typer.Typer, catalog: Catalog) -> None:
+    """Add the command."""
+
+    @app.command()
+    def run(
+        recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
+        overrides: Annotated[
+            list[str] | None,
+            typer.Argument(help="Changes to it, as in: corpus.name=folder lm.training.steps=500"),
+        ] = None,
+    ) -> None:
+        """Run a recipe: what the store holds already is reused, what was interrupted goes on."""
+        from workbench.cli.logs import show_logs
+        from workbench.recipe.load import load_recipe
+
+        loaded = load_recipe(recipe, overrides or [], catalog)
+        show_logs()
+        from workbench.pipeline.run import run_recipe
+
+        outcome = run_recipe(loaded, catalog)
+        print(outcome.table.to_markdown() if outcome.table else outcome.folder)  # noqa: T201

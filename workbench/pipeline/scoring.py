@@ -1,0 +1,139 @@
+"""Evaluation stage: every metric on every system, and the model's perplexity of their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.api.protocols import Task
+from workbench.api.settings import Slot
+from workbench.api.types import Sequence
+from workbench.evaluation.runner import (
+    MetricEntry,
+    System,
+    evaluate,
+    perplexity_figure,
+    with_figure,
+)
+from workbench.evaluation.table import ResultTable, Role
+from workbench.host.fields import plain
+from workbench.lm.training import score_sequences
+from workbench.lm.transformer import TransformerLM
+from workbench.pipeline.experiment import Experiment
+from workbench.pipeline.generation import (
+    ANOTHER_ITEM,
+    GENERATED,
+    GROUND_TRUTH,
+    ROUND_TRIP,
+    SHUFFLED,
+    Generated,
+    reference,
+    shuffle_codes,
+)
+from workbench.pipeline.store import StageFolder
+from workbench.training.progress import StepProgress
+
+ROLES: Mapping[str, Role] = {
+    GROUND_TRUTH: "truth",
+    ROUND_TRIP: "ceiling",
+    GENERATED: "result",
+    ANOTHER_ITEM: "floor",
+    SHUFFLED: "floor",
+}
+"""What each system is for in a table."""
+
+
+def evaluate_generated(
+    experiment: Experiment, task: Task, output: Generated, models: Mapping[str, TransformerLM]
+) -> ResultTable:
+    """The table of figures: systems in rows."""
+    slots = metric_slots(experiment, task)
+    inputs = {
+        "generation": output.key,
+        "metrics": [experiment.identity("metric", slot) for slot in slots],
+        "bootstrap": experiment.recipe.evaluation.bootstrap,
+    }
+
+    def build(folder: StageFolder) -> dict[str, object]:
+        table = score_audio(experiment, slots, output)
+        table = score_codes(experiment, table, output, models)
+        (folder.path / "table.json").write_text(table.to_json())
+        return {"figures": len(table.columns)}
+
+    stage = experiment.stage("evaluation", inputs, build)
+    return ResultTable.from_json((stage.path / "table.json").read_text())
+
+
+def metric_slots(experiment: Experiment, task: Task) -> list[Slot]:
+    """The recipe's metrics, or those that the task names, with every option filled in."""
+    chosen = experiment.recipe.evaluation.metrics
+    if chosen:
+        return chosen
+    slots = []
+    for name in task.metrics:
+        slots.append(Slot(name, plain(experiment.catalog.options("metric", name))))
+    return slots
+
+
+def score_audio(experiment: Experiment, slots: list[Slot], output: Generated) -> ResultTable:
+    """Every metric on every system's audio."""
+    context = experiment.context()
+    systems = [System(name, role, output.items(name)) for name, role in ROLES.items()]
+    entries = [
+        MetricEntry(
+            slot.name,
+            lambda slot=slot: context.build("metric", slot.name, slot.options),  # type: ignore[misc]
+            _settings(experiment, slot),
+        )
+        for slot in slots
+    ]
+    total = len(entries) * len(systems) * len(output.requests)
+    with StepProgress("metrics", 0, total) as progress:
+        return evaluate(systems, entries, lambda _metric, _system, _done: progress.advance())
+
+
+def _settings(experiment: Experiment, slot: Slot) -> dict[str, Any]:
+    """What a figure's provenance holds of its metric."""
+    provider = str(experiment.catalog.provider("metric", slot.name))
+    return {"provider": provider, "options": slot.options, "seed": experiment.recipe.seed}
+
+
+def score_codes(
+    experiment: Experiment,
+    table: ResultTable,
+    output: Generated,
+    models: Mapping[str, TransformerLM],
+) -> ResultTable:
+    """Add the perplexity that each language model gives to each system's codes."""
+    generated = output.codes()
+    truth = [reference(request) for request in output.requests]
+    systems = {
+        GROUND_TRUTH: truth,
+        GENERATED: [generated[request.id] for request in output.requests],
+        ANOTHER_ITEM: [*truth[1:], truth[0]],
+        SHUFFLED: shuffle_codes(truth, experiment.recipe.seed),
+    }
+    for role, model in models.items():
+        name = "token perplexity" if len(models) == 1 else f"token perplexity ({role})"
+        for system, codes in systems.items():
+            nats, tokens = _item_scores(model, output, codes)
+            settings = {"codec": experiment.recipe.codec.name, "metric": "token-perplexity"}
+            table = with_figure(table, system, perplexity_figure(name, nats, tokens, settings))
+    return table
+
+
+def _item_scores(
+    model: TransformerLM, output: Generated, codes: list[Tensor]
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Nats and tokens of each item's codes after its prompt."""
+    sequences = [
+        Sequence(torch.cat([r.prompt, c], dim=-1), r.condition, int(r.prompt.shape[-1]))
+        for r, c in zip(output.requests, codes, strict=True)
+    ]
+    scores = score_sequences(model, sequences)
+    ids = [request.id for request in output.requests]
+    nats = {i: sum(score.nats) for i, score in zip(ids, scores, strict=True)}
+    return nats, {i: sum(score.tokens) for i, score in zip(ids, scores, strict=True)}

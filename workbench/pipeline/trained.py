@@ -1,0 +1,95 @@
+"""Open a finished run again: its codec, its task and its language models, ready to generate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workbench.api.errors import WorkbenchError
+from workbench.api.protocols import Codec, Task
+from workbench.api.settings import SamplingSettings
+from workbench.api.types import Audio, Codes, Wish
+from workbench.audio.signal import convert
+from workbench.host.catalog import Catalog
+from workbench.host.context import Context
+from workbench.lm.generate import Generator
+from workbench.lm.storage import load_model
+from workbench.pipeline.models import BuiltCodec, Teacher
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a finished run can be asked for."""
+
+    codec: Codec
+    task: Task
+    generators: Mapping[str, Generator]
+    device: str
+
+    @torch.inference_mode()
+    def generate(self, wish: Wish, prompt: Audio | None, seed: int) -> tuple[Audio, Audio | None]:
+        """Audio for a wish, and the prompt's audio as the model heard it, where there was one."""
+        codes = None if prompt is None else self._encode(prompt)
+        asked = Wish(codes, wish.text, wish.language, wish.seconds)
+        request = self.task.request(asked, self.codec)
+        generated = self.task.generate(self.generators, [request], seed)[0]
+        wav = self._decode(torch.cat([request.prompt, generated], dim=-1))
+        cut = round(request.prompt.shape[-1] * self.codec.sample_rate / self.codec.frame_rate)
+        rate = self.codec.sample_rate
+        heard = Audio(wav[:, :cut], rate) if cut else None
+        return Audio(wav[:, cut:], rate), heard
+
+    def _encode(self, prompt: Audio) -> torch.Tensor:
+        audio = convert(prompt, self.codec.sample_rate, self.codec.channels)
+        return self.codec.encode(audio.samples[None].to(self.device)).values[0].cpu()
+
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        values = Codes(codes[None].to(self.device), self.codec.codebook_size, self.codec.frame_rate)
+        return self.codec.decode(values)[0].float().cpu()
+
+
+def describe_models(
+    teachers: tuple[Teacher, ...], codec: BuiltCodec, task: Any, models: Mapping[str, Path]
+) -> dict[str, Any]:
+    """What :func:`open_run` needs, as JSON: component names, options and weight folders."""
+    return {
+        "encoders": [
+            {"name": t.slot.name, "options": t.slot.options, "weight": t.slot.weight}
+            for t in teachers
+        ],
+        "codec": {"name": codec.slot.name, "options": codec.slot.options},
+        "task": {"name": task.name, "options": task.options},
+        "language_models": {role: str(path) for role, path in models.items()},
+    }
+
+
+def open_run(
+    folder: Path, catalog: Catalog, device: str, sampling: Mapping[str, float] | None = None
+) -> TrainedRun:
+    """The models of the run in ``folder``; ``sampling`` overrides the recipe's values by name."""
+    record = json.loads((folder / "run.json").read_text())
+    models = record.get("models")
+    if not models or not models["language_models"]:
+        raise WorkbenchError(
+            f"run {folder.name} has no language model to generate with "
+            f"(status: {record['status']}); finish it with `workbench run`"
+        )
+    context = Context(catalog, device, record["seed"])
+    encoders = tuple(
+        (e["name"], context.build("semantic_encoder", e["name"], e["options"]), e["weight"])
+        for e in models["encoders"]
+    )
+    with_encoders = Context(catalog, device, record["seed"], encoders)
+    codec = with_encoders.build("codec", models["codec"]["name"], models["codec"]["options"])
+    task = context.build("task", models["task"]["name"], models["task"]["options"])
+    settings = SamplingSettings(**{**record["sampling"], **(sampling or {})})
+    generators = {
+        role: Generator(load_model(Path(path), device), settings)
+        for role, path in models["language_models"].items()
+    }
+    return TrainedRun(codec, task, generators, device)
