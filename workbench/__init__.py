@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from workbench.audio.signal import resample as resample
     from workbench.audio.signal import resample_in_graph as resample_in_graph
     from workbench.codec.config import XCodecConfig as XCodecConfig
+    from workbench.codec.pretrained import load_codec as load_codec
+    from workbench.codec.pretrained import scratch_codec as scratch_codec
+    from workbench.codec.pretrained import trained_codec as trained_codec
+    from workbench.codec.xcodec import XCodec as XCodec
     from workbench.evaluation.statistics import bootstrap_interval as bootstrap_interval
     from workbench.evaluation.statistics import mean_figure as mean_figure
     from workbench.evaluation.statistics import paired_difference as paired_difference
@@ -136,6 +140,10 @@ _MODULES = {
     "log_mel": "workbench.audio.signal",
     "mel_filterbank": "workbench.audio.signal",
     "XCodecConfig": "workbench.codec.config",
+    "load_codec": "workbench.codec.pretrained",
+    "scratch_codec": "workbench.codec.pretrained",
+    "trained_codec": "workbench.codec.pretrained",
+    "XCodec": "workbench.codec.xcodec",
     "bootstrap_interval": "workbench.evaluation.statistics",
     "set_figure": "workbench.evaluation.statistics",
     "mean_figure": "workbench.evaluation.statistics",

@@ -40,6 +40,8 @@ class BuildContext(Protocol):
     """Torch device on which models are to live, e.g. ``"cpu"`` or ``"cuda:0"``."""
     seed: int
     """Seed of the run; anything random must depend on it alone."""
+    encoders: tuple[tuple[str, SemanticEncoder, float], ...]
+    """For a codec: the recipe's semantic encoders as (name, encoder, loss weight); else empty."""
 
     def build(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """Build another component, validating ``options`` against its dataclass."""

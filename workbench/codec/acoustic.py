@@ -81,9 +81,7 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, D, T]`` to ``[B, D / 2, T * stride]``."""
-        y: Tensor = self.res_unit3(
-            self.res_unit2(self.res_unit1(self.conv_t1(self.snake1(x))))
-        )
+        y: Tensor = self.res_unit3(self.res_unit2(self.res_unit1(self.conv_t1(self.snake1(x)))))
         return y
 
 
@@ -103,14 +101,14 @@ class DacEncoder(nn.Module):
 
     def forward(self, wav: Tensor) -> Tensor:
         """``[B, C, F * hop]`` to ``[B, latent_dim, F]``."""
-        x = self.conv1(wav)
+        x: Tensor = self.conv1(wav)
         for block in self.block:
             x = block(x)
         x = self.conv2(self.snake1(x))
         return x
 
     def frames(self, samples: int) -> int:
-        """Frames that :meth:`forward` yields for ``samples`` samples, a multiple of the hop or not."""
+        """Frames that :meth:`forward` yields for any number of samples."""
         for block in self.block:
             assert isinstance(block, EncoderBlock)
             conv = block.conv1
@@ -135,7 +133,7 @@ class DacDecoder(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """``[B, latent_dim, F]`` to ``[B, C, F * hop]``."""
-        x = self.conv1(latent)
+        x: Tensor = self.conv1(latent)
         for block in self.block:
             x = block(x)
         x = self.conv2(self.snake1(x))

@@ -236,7 +236,10 @@ class DiscriminatorConfig:
 
 @dataclass
 class XCodecConfig:
-    """An X-Codec. The defaults are the published 16 kHz model."""
+    """An X-Codec. The defaults are the published 16 kHz model.
+
+    Fields marked internal are not set by recipes.
+    """
 
     sample_rate: int = 16000
     """Rate of the audio in Hz, in and out."""
@@ -265,7 +268,7 @@ class XCodecConfig:
     """Loss weights."""
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     """The discriminators of adversarial training."""
-    teachers: list[TeacherConfig] = field(default_factory=list)
+    teachers: list[TeacherConfig] = field(default_factory=list, metadata={"internal": True})
     """The semantic teachers. Not set by hand: the recipe's encoders fill it in."""
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ class ConvNeXtBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, D, F]`` to ``[B, D, F]``."""
-        y = self.norm(self.depthwise(x).transpose(1, 2))
+        y: Tensor = self.norm(self.depthwise(x).transpose(1, 2))
         y = self.scale * self.project(self.activation(self.expand(y)))
         return x + y.transpose(1, 2)
 

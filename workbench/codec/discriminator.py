@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -77,7 +78,7 @@ class PeriodDiscriminator(nn.Module):
         sizes = [channels, width, 4 * width, 16 * width, 32 * width]
         layers = [
             nn.Conv2d(inputs, outputs, (5, 1), (3, 1), padding=(2, 0))
-            for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+            for inputs, outputs in pairwise(sizes)
         ]
         layers.append(nn.Conv2d(sizes[-1], sizes[-1], (5, 1), padding=(2, 0)))
         self.stack = _Stack(layers, nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)))
@@ -85,7 +86,9 @@ class PeriodDiscriminator(nn.Module):
     def forward(self, wav: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Scores and features of ``[B, C, T]``."""
         padded = F.pad(wav, (0, -wav.shape[-1] % self.period))
-        judged: tuple[Tensor, list[Tensor]] = self.stack(padded.unflatten(-1, (-1, self.period)))
+        judged: tuple[Tensor, list[Tensor]] = self.stack(
+            padded.reshape(*padded.shape[:-1], -1, self.period)
+        )
         return judged
 
 

@@ -19,7 +19,7 @@ FLOOR = 1e-5
 
 
 def magnitudes(wav: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
-    """STFT magnitudes ``[B * C, n_fft // 2 + 1, L]`` of ``[B, C, T]``, with a safe gradient at 0."""
+    """STFT magnitudes ``[B * C, n_fft // 2 + 1, L]`` of ``[B, C, T]``; smooth at 0."""
     flat = wav.flatten(0, 1).float()
     side = n_fft // 2
     padded = F.pad(flat, (side, side))
@@ -81,7 +81,8 @@ class STFTDistance(_Windows):
             x = magnitudes(fake, n_fft, hop, self.window(index))
             y = magnitudes(real, n_fft, hop, self.window(index))
             convergence = torch.linalg.vector_norm(y - x) / torch.linalg.vector_norm(y)
-            terms.append(convergence + F.l1_loss(x.clamp_min(FLOOR).log(), y.clamp_min(FLOOR).log()))
+            logarithms = F.l1_loss(x.clamp_min(FLOOR).log(), y.clamp_min(FLOOR).log())
+            terms.append(convergence + logarithms)
         return torch.stack(terms).mean()
 
 

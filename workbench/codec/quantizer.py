@@ -161,7 +161,7 @@ class ResidualVectorQuantizer(nn.Module):
             losses.append(F.mse_loss(residual, entries))
             residual = residual - entries
             codes.append(chosen.view(residual.shape[:2]))
-        vectors = latents - residual.detach()  # the straight-through gradient: d vectors = d latents
+        vectors = latents - residual.detach()  # straight-through: gradients pass to latents as is
         return Quantized(vectors, torch.stack(codes, dim=1), torch.stack(losses).mean())
 
     def update(self) -> None:

@@ -101,7 +101,7 @@ class SemanticEncoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``[B, dim, F * product of strides]`` to ``[B, width, F]``."""
-        x = self.conv(features)
+        x: Tensor = self.conv(features)
         for block in self.conv_blocks:
             x = block(x)
         return x
@@ -124,7 +124,7 @@ class SemanticDecoder(nn.Module):
 
     def forward(self, quantized: Tensor) -> Tensor:
         """``[B, width, F]`` to ``[B, dim, F * product of strides]``."""
-        x = self.conv1(quantized)
+        x: Tensor = self.conv1(quantized)
         for block in self.conv_blocks:
             x = block(x)
         x = self.conv2(x)
@@ -182,7 +182,7 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, wav: Tensor, sample_rate: int, frame_rate: float, frames: int) -> Tensor:
-        """Features ``[B, D, frames]`` at ``frame_rate`` of audio ``[B, C, T]`` at ``sample_rate``."""
+        """Features ``[B, D, frames]`` at ``frame_rate`` of ``[B, C, T]`` at ``sample_rate``."""
         features = self.features(wav, sample_rate)
         return align_frames(features, self.encoder.frame_rate / frame_rate, frames)
 

@@ -96,9 +96,11 @@ class InverseSTFT(nn.Module):
         return total[:, kept] / envelope[:, kept]
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
-        """``[B, n_fft, L]`` to ``[B, L * hop + n_fft - hop]``: each frame lies hop after the last."""
+        """``[B, n_fft, L]`` to ``[B, (L - 1) * hop + n_fft]``: a frame every hop samples."""
         overlap = self.n_fft // self.hop
-        parts = frames.unflatten(1, (overlap, self.hop)).transpose(2, 3)  # [B, overlap, L, hop]
+        parts = frames.reshape(len(frames), overlap, self.hop, -1).transpose(
+            2, 3
+        )  # [B, overlap, L, hop]
         total = sum(
             F.pad(parts[:, index], (0, 0, index, overlap - 1 - index)) for index in range(overlap)
         )
@@ -125,11 +127,12 @@ class SpectralDecoder(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """``[B, latent_dim, F]`` to ``[B, C, F * hop]``."""
-        x = self.expand(self.blocks(self.norm(self.embed(latent))))
-        x = x.unflatten(1, (-1, self.upsample)).transpose(2, 3).flatten(2)  # [B, D, F * upsample]
+        batch, _, frames = latent.shape
+        x: Tensor = self.expand(self.blocks(self.norm(self.embed(latent))))
+        x = x.reshape(batch, -1, self.upsample, frames).transpose(2, 3).flatten(2)
         x = self.head(self.final_norm(self.fine_blocks(x))).float()
-        x = x.unflatten(1, (self.channels, -1)).flatten(0, 1)
+        x = x.reshape(batch * self.channels, -1, frames * self.upsample)
         log_magnitude, phase = x.chunk(2, dim=1)
         magnitude = log_magnitude.clamp(max=MAX_LOG_MAGNITUDE).exp()
         wav: Tensor = self.istft(torch.polar(magnitude, phase))
-        return wav.unflatten(0, (-1, self.channels))
+        return wav.reshape(batch, self.channels, -1)

@@ -23,6 +23,7 @@ from workbench.codec.losses import (
     discriminator_loss,
     feature_matching_loss,
 )
+from workbench.codec.quantizer import all_sum
 from workbench.codec.xcodec import Reconstruction, XCodec
 from workbench.training.loop import adamw
 from workbench.training.session import Optimise
@@ -86,9 +87,7 @@ class CodecTrainee:
 
     def _reconstruction_terms(self, wav: Tensor, result: Reconstruction) -> dict[str, Tensor]:
         """Unweighted losses by the name of their weight."""
-        terms = {
-            name: distance(result.wav, wav) for name, distance in self.distances.items()
-        }
+        terms = {name: distance(result.wav, wav) for name, distance in self.distances.items()}
         if self.losses.commitment:
             terms["commitment"] = result.quantized.commitment
         if self.losses.semantic and result.targets:
@@ -161,7 +160,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def codebook_health(codec: XCodec, result: Reconstruction) -> dict[str, Tensor]:
-    """For the first and last codebook used: perplexity in this batch, and entries alive at all."""
+    """Perplexity in this batch of the first and last codebook used: how many entries share it."""
     codes = result.quantized.codes
     health = {}
     for index in sorted({0, codes.shape[1] - 1} if codes.shape[1] else set()):
@@ -181,15 +180,11 @@ def fit_codec(codec: XCodec, data: AudioDataset, session: TrainingSession) -> No
             f"{data.sample_rate} Hz and {data.channels}"
         )
     codec.to(session.device)
-    frames = max(1, math.ceil(settings.segment_seconds * codec.frame_rate))
-    share = max(1, settings.batch_size // session.world)
-    rows = slice(session.rank * share, (session.rank + 1) * share)
+    # Crops are whole frames, so that audio and features end together.
+    seconds = math.ceil(settings.segment_seconds * codec.frame_rate) / codec.frame_rate
 
-    def batches(step: int) -> Crops:
-        crops = data.crops(
-            "train", share * session.world, frames * codec.config.hop, session.seed, step
-        )
-        return shard(crops, rows) if session.world > 1 else crops
+    def batches(index: int) -> Crops:
+        return session.crops(data, index, seconds)
 
     if codec.config.semantic.normalise:
         # Drawn from the beginning of the training batches, so every start finds the same numbers.
@@ -212,28 +207,23 @@ def fit_codec(codec: XCodec, data: AudioDataset, session: TrainingSession) -> No
         codec.eval()
 
 
-def shard(crops: Crops, rows: slice) -> Crops:
-    """One process' part of a batch."""
-    return type(crops)(
-        crops.wav[rows], crops.indices[rows], crops.starts[rows], crops.lengths[rows]
-    )
-
-
 @torch.no_grad()
 def measure_features(codec: XCodec, batches: Iterator[Tensor]) -> None:
-    """Set each branch's feature statistics from audio batches ``[B, C, T]``."""
+    """Set each branch's feature statistics from audio batches ``[B, C, T]`` of all processes."""
+    device = codec.fusion.weight.device
     sums: list[Tensor] = []
-    for branch in codec.branches:
-        branch.set_statistics(branch.mean[:, 0] * 0, branch.std[:, 0] * 0 + 1)  # type: ignore[operator, index]
-        dim = branch.mean.shape[0]  # type: ignore[union-attr]
-        sums.append(torch.zeros(3, dim, dtype=torch.float64, device=codec.fusion.weight.device))
+    for branch in codec.semantic_branches:
+        dim = len(branch.mean)
+        branch.set_statistics(torch.zeros(dim, device=device), torch.ones(dim, device=device))
+        sums.append(torch.zeros(3, dim, dtype=torch.float64, device=device))
     for wav in batches:
-        for total, features in zip(sums, codec.targets(wav.to(sums[0].device)), strict=True):
+        for total, features in zip(sums, codec.targets(wav.to(device)), strict=True):
             values = features.double()
             total[0] += values.shape[0] * values.shape[2]
             total[1] += values.sum(dim=(0, 2))
             total[2] += values.square().sum(dim=(0, 2))
-    for branch, (count, first, second) in zip(codec.branches, sums, strict=True):
+    for branch, total in zip(codec.semantic_branches, sums, strict=True):
+        count, first, second = all_sum(total)
         mean = first / count
-        std = (second / count - mean.square()).clamp_min(0).sqrt()
-        branch.set_statistics(mean.float(), std.float())  # type: ignore[operator]
+        deviation = (second / count - mean.square()).clamp_min(0).sqrt()
+        branch.set_statistics(mean.float(), deviation.float())

@@ -6,6 +6,7 @@ acoustic control: there is then no semantic branch, and nothing else differs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,11 @@ class XCodec(nn.Module):
         for teacher_module in self.teachers:
             teacher_module.to(device)
 
+    @property
+    def semantic_branches(self) -> list[SemanticBranch]:
+        """What is learnt for each teacher, in their order; empty for the acoustic control."""
+        return [branch for branch in self.branches if isinstance(branch, SemanticBranch)]
+
     # --- the Codec protocol -------------------------------------------------------------------
 
     @property
@@ -160,12 +166,10 @@ class XCodec(nn.Module):
         """
         semantic = tuple(self.targets(wav) if targets is None else targets)
         acoustic = self.acoustic_encoder(wav)
-        encoded = [branch.encoder(t) for branch, t in zip(self.branches, semantic, strict=True)]
-        fused = self.fusion(torch.cat([acoustic, *encoded], dim=1).transpose(1, 2))
-        quantized = self.quantizer(fused)
+        quantized = self.quantizer(self.fuse(acoustic, semantic))
         return Reconstruction(
             wav=self.synthesise(quantized.vectors),
-            features=tuple(branch.reconstruct(quantized.vectors) for branch in self.branches),
+            features=tuple(b.reconstruct(quantized.vectors) for b in self.semantic_branches),
             targets=semantic,
             quantized=quantized,
         )
@@ -178,7 +182,11 @@ class XCodec(nn.Module):
         else:
             wav = F.pad(wav, (0, -wav.shape[-1] % self.config.hop))
             acoustic, semantic = self.acoustic_encoder(wav), self.targets(wav)
-        encoded = [branch.encoder(t) for branch, t in zip(self.branches, semantic, strict=True)]
+        return self.fuse(acoustic, semantic)
+
+    def fuse(self, acoustic: Tensor, semantic: Sequence[Tensor]) -> Tensor:
+        """Vectors ``[B, F, Q]`` of acoustic latents ``[B, latent_dim, F]`` and features."""
+        encoded = [b.encoder(f) for b, f in zip(self.semantic_branches, semantic, strict=True)]
         fused: Tensor = self.fusion(torch.cat([acoustic, *encoded], dim=1).transpose(1, 2))
         return fused
 
@@ -193,14 +201,12 @@ class XCodec(nn.Module):
             names = ", ".join(teacher.name for teacher in self.config.teachers)
             raise WeightsError(f"this codec encodes with its teachers ({names}); attach them first")
         frames = wav.shape[-1] // self.config.hop
-        factor = 1
-        for stride in self.config.semantic.strides:
-            factor *= stride
+        factor = math.prod(self.config.semantic.strides)
         return [
-            branch.normalise(  # type: ignore[operator]
+            branch.normalise(
                 teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor)
             )
-            for branch, teacher in zip(self.branches, self.teachers, strict=True)
+            for branch, teacher in zip(self.semantic_branches, self.teachers, strict=True)
         ]
 
     def _frame_as_transformers(self, wav: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -209,9 +215,9 @@ class XCodec(nn.Module):
         The teacher sees the audio as it is and decides the number of frames; where the acoustic
         encoder would yield another, the audio is padded by half a hop on both sides.
         """
-        (teacher,), (branch,) = self.teachers, self.branches
-        features = branch.normalise(teacher.features(wav, self.sample_rate))  # type: ignore[operator]
-        frames = branch.encoder(features[:1]).shape[-1]  # type: ignore[operator]
+        (teacher,), (branch,) = self.teachers, self.semantic_branches
+        features = branch.normalise(teacher.features(wav, self.sample_rate))
+        frames = branch.encoder(features[:1]).shape[-1]
         encoder = self.acoustic_encoder
         assert isinstance(encoder, DacEncoder)
         if encoder.frames(wav.shape[-1]) != frames:
@@ -227,9 +233,9 @@ class XCodec(nn.Module):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> XCodec:
         """Moving the codec (``to``, ``cuda`` ...) moves its teachers along."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for teacher in self.teachers:
-            teacher._apply(fn, recurse)
+            teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     # --- the TrainableCodec protocol ----------------------------------------------------------
