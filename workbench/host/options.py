@@ -124,7 +124,8 @@ class _Reader:
         if isinstance(given, Mapping):
             # Options of the default component mean nothing to another one: merged() drops them.
             choice = {"name": base.name, "options": base.options}
-            given = dict(given) | merged(choice, {k: given[k] for k in choice if k in given})
+            chosen = merged(choice, {key: given[key] for key in choice if key in given})
+            given = {**given, "options": {}, **chosen}
         before = len(self.problems)
         result = self.dataclass(config, given, path, base)
         if len(self.problems) == before:
