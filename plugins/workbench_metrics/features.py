@@ -1,0 +1,89 @@
+"""Features of audio from any registered semantic encoder, computed once a clip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from workbench import Audio, BuildContext, SemanticEncoder, convert
+
+MEMORY_LIMIT = 512 * 2**20
+"""Bytes of features kept; clips beyond that are computed anew for each system."""
+
+
+class FeatureExtractor:
+    """A frozen encoder that resamples, and remembers what it has already heard.
+
+    The truth and the prompts are the same for every system of a table, so remembering halves the
+    work. Clips are recognised by their content.
+    """
+
+    def __init__(
+        self, encoder: SemanticEncoder, device: str, memory_limit: int = MEMORY_LIMIT
+    ) -> None:
+        self.encoder = encoder
+        self.device = device
+        self.memory_limit = memory_limit
+        self.fingerprint = _freeze(encoder)
+        self._known: dict[str, NDArray[np.float32]] = {}
+        self._bytes = 0
+
+    def __call__(self, audio: Audio) -> NDArray[np.float32]:
+        """Features float32 ``[F, D]`` of ``audio``, its channels averaged."""
+        key = _content(audio)
+        if key in self._known:
+            return self._known[key]
+        features = self._compute(audio)
+        if self._bytes + features.nbytes <= self.memory_limit:
+            self._bytes += features.nbytes
+            self._known[key] = features
+        return features
+
+    @torch.inference_mode()
+    def _compute(self, audio: Audio) -> NDArray[np.float32]:
+        wav = convert(audio, self.encoder.sample_rate, 1).samples.to(self.device)
+        features: NDArray[np.float32] = self.encoder(wav)[0].T.float().cpu().numpy()
+        return features
+
+
+_shared: WeakValueDictionary[str, FeatureExtractor] = WeakValueDictionary()
+
+
+def shared_extractor(
+    name: str, options: Mapping[str, Any], context: BuildContext
+) -> FeatureExtractor:
+    """The extractor of this encoder and options, shared by the metrics now alive that use it."""
+    key = json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)
+    extractor = _shared.get(key)
+    if extractor is None:
+        encoder = context.build("semantic_encoder", name, options)
+        extractor = _shared[key] = FeatureExtractor(encoder, context.device)
+    return extractor
+
+
+def _content(audio: Audio) -> str:
+    samples = audio.samples.detach().cpu().contiguous()
+    header = f"{audio.sample_rate} {list(samples.shape)}".encode()
+    return hashlib.sha256(header + samples.numpy().tobytes()).hexdigest()
+
+
+def _freeze(encoder: SemanticEncoder) -> str:
+    """Put the encoder into eval mode and return a hash of its weights."""
+    digest = hashlib.sha256()
+    if isinstance(encoder, nn.Module):
+        encoder.eval().requires_grad_(False)
+        for name, tensor in encoder.state_dict().items():
+            digest.update(name.encode() + _bytes(tensor))
+    return digest.hexdigest()[:16]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

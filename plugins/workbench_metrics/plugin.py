@@ -1,0 +1,92 @@
+"""What this package registers. Heavy modules are imported when a metric is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench import BuildContext, Component, Metric, Slot, hookimpl, slot
+
+FRECHET_KINDS = ("item", "joint", "set")
+
+
+@dataclass
+class FrechetOptions:
+    """Fréchet distances on the features of any semantic encoder."""
+
+    encoder: Slot = slot("semantic_encoder", "mert")
+    """Encoder whose features are compared, with its options; ``{name: mert, options: {layers:
+    [9]}}`` on full-size weights is the field's FD on MERT layer 9."""
+    kinds: list[str] = field(default_factory=lambda: list(FRECHET_KINDS))
+    """Which distances: ``item`` (each clip and its own truth), ``joint`` (pairs of prompt and
+    continuation against true pairs), ``set`` (all clips against all truths)."""
+
+    def __post_init__(self) -> None:
+        if not self.kinds or not set(self.kinds) <= set(FRECHET_KINDS):
+            allowed = ", ".join(FRECHET_KINDS)
+            raise ValueError(f"kinds = {self.kinds!r}: must be one or more of {allowed}")
+
+
+@dataclass
+class MelOptions:
+    """Distance of log-mel spectra at several resolutions."""
+
+    fft_sizes: list[int] = field(default_factory=lambda: [512, 1024, 2048])
+    """FFT and window sizes in samples; hops are a quarter of them."""
+    mels: list[int] = field(default_factory=lambda: [40, 80, 160])
+    """Mel bands for each FFT size."""
+
+    def __post_init__(self) -> None:
+        if not self.fft_sizes or len(self.fft_sizes) != len(self.mels):
+            raise ValueError(f"mels = {self.mels!r}: must be one number for each of fft_sizes")
+
+
+@dataclass
+class NoOptions:
+    """A metric without options."""
+
+
+def _frechet(options: FrechetOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.features import shared_extractor
+    from workbench_metrics.frechet import FrechetMetric
+
+    extractor = shared_extractor(options.encoder.name, options.encoder.options, context)
+    return FrechetMetric(extractor, options.kinds, options.encoder.name)
+
+
+def _mel_distance(options: MelOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.mel import MelDistance
+
+    return MelDistance(options.fft_sizes, options.mels)
+
+
+def _si_sdr(_options: NoOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.sisdr import SiSdr
+
+    return SiSdr()
+
+
+def _code_statistics(_options: NoOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.codes import CodeStatistics
+
+    return CodeStatistics()
+
+
+@hookimpl
+def workbench_metrics() -> list[Component]:
+    """The metrics of this package."""
+    return [
+        Component(
+            "frechet",
+            "Fréchet distances to the truth on any semantic encoder's features",
+            FrechetOptions,
+            _frechet,
+        ),
+        Component("mel-distance", "Log-mel distance to the truth", MelOptions, _mel_distance),
+        Component("si-sdr", "Scale-invariant signal-to-distortion ratio in dB", NoOptions, _si_sdr),
+        Component(
+            "code-statistics",
+            "Perplexity of generated codes and their divergence from the truth's",
+            NoOptions,
+            _code_statistics,
+        ),
+    ]

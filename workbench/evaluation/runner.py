@@ -1,0 +1,145 @@
+"""Runs metrics over systems and gathers the figures, with their provenance, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from workbench.api.errors import PluginError, WorkbenchError
+from workbench.api.protocols import Metric
+from workbench.api.types import EvaluationItem, Figure
+from workbench.evaluation.provenance import of_items
+from workbench.evaluation.statistics import set_figure
+from workbench.evaluation.table import ResultTable, Role, Row
+
+
+@dataclass(frozen=True)
+class System:
+    """Something that produced audio for the items: a model, a yardstick, the truth itself."""
+
+    name: str
+    role: Role
+    items: Sequence[EvaluationItem]
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric to run: how to make a fresh one, and its provenance.
+
+    ``settings`` holds what the recipe and the catalog know of it: provider and version, options.
+    ``roles`` limits it to systems of these roles; empty means all.
+    """
+
+    name: str
+    build: Callable[[], Metric]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    roles: frozenset[Role] = frozenset()
+
+
+def evaluate(
+    systems: Sequence[System],
+    metrics: Sequence[MetricEntry],
+    progress: Callable[[str, str, int], None] | None = None,
+) -> ResultTable:
+    """Every metric on every system; all systems must hold the same items.
+
+    ``progress(metric, system, done)`` is called after each item.
+    """
+    if not systems or not systems[0].items:
+        raise WorkbenchError("there is nothing to evaluate: no systems or no items")
+    shared = of_items(systems[0].items)
+    for system in systems[1:]:
+        _check_same_items(systems[0], system)
+    figures: dict[str, dict[str, Figure]] = {system.name: {} for system in systems}
+    for entry in metrics:
+        chosen = [s for s in systems if not entry.roles or s.role in entry.roles]
+        # All of them first, so that they can share a loaded model.
+        built = [(system, entry.build()) for system in chosen]
+        for system, metric in built:
+            tick = _ticker(progress, entry.name, system.name)
+            for figure in _figures(entry, metric, system, tick):
+                _add(figures[system.name], figure, shared, entry)
+    return ResultTable(tuple(Row(s.name, s.role, figures[s.name]) for s in systems))
+
+
+def perplexity_figure(
+    name: str,
+    nats: Mapping[str, float],
+    tokens: Mapping[str, int],
+    settings: Mapping[str, Any] | None = None,
+) -> Figure:
+    """Perplexity of a language model from each item's summed negative log-likelihood in nats."""
+    losses = np.array([nats[item] for item in nats], dtype=np.float64)
+    counts = np.array([tokens[item] for item in nats], dtype=np.float64)
+
+    def perplexity(weights: Any) -> float:
+        return math.exp(float(weights @ losses) / float(weights @ counts))
+
+    definition = {"definition": "exp of the mean negative log-likelihood of a token"}
+    return set_figure(
+        name, len(losses), perplexity, False, settings={**definition, **(settings or {})},
+        resamples=1000,
+    )  # fmt: skip
+
+
+def with_figure(table: ResultTable, system: str, figure: Figure) -> ResultTable:
+    """``table`` with one more figure in a system's row (a perplexity, which no audio gives)."""
+    table.row(system)  # says so where there is none
+    rows = [
+        dataclasses.replace(row, figures={**row.figures, figure.name: figure})
+        if row.system == system
+        else row
+        for row in table.rows
+    ]
+    return ResultTable(tuple(rows))
+
+
+def _figures(
+    entry: MetricEntry, metric: Metric, system: System, tick: Callable[[int], None]
+) -> list[Figure]:
+    try:
+        for done, item in enumerate(system.items, start=1):
+            metric.update(item)
+            tick(done)
+        return metric.compute()
+    except WorkbenchError as error:
+        raise WorkbenchError(f"metric {entry.name!r} on {system.name!r}: {error}") from error
+
+
+def _add(
+    figures: dict[str, Figure], figure: Figure, shared: Mapping[str, Any], entry: MetricEntry
+) -> None:
+    """Put ``figure`` into a system's row, its provenance completed."""
+    if figure.name in figures:
+        raise PluginError(
+            f"metric {entry.name!r} gives a figure {figure.name!r}, which another metric of this "
+            f"run gives too"
+        )
+    settings = {**shared, "metric": entry.name, **entry.settings, **figure.settings}
+    figures[figure.name] = dataclasses.replace(figure, settings=settings)
+
+
+def _ticker(
+    progress: Callable[[str, str, int], None] | None, metric: str, system: str
+) -> Callable[[int], None]:
+    def tick(done: int) -> None:
+        if progress is not None:
+            progress(metric, system, done)
+
+    return tick
+
+
+def _check_same_items(first: System, other: System) -> None:
+    one = [item.id for item in first.items]
+    two = [item.id for item in other.items]
+    if one != two:
+        raise WorkbenchError(
+            f"systems {first.name!r} and {other.name!r} must hold the same items in the same "
+            f"order; they hold {len(one)} and {len(two)}, "
+            f"{len(set(one) ^ set(two))} of them in only one of the two"
+        )
