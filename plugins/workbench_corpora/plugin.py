@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench import BuildContext, Component, hookimpl
+from workbench_corpora.options import (
+    FolderOptions,
+    HuggingFaceOptions,
+    ManifestOptions,
+    MixtureOptions,
+    SyntheticMusicOptions,
+)
 
 if TYPE_CHECKING:
     from workbench import Corpus
 
 
-@dataclass
-class SyntheticMusicOptions:
-    """Options of the embedded music corpus."""
-
-    train: int = 600
-    """Pieces for training."""
-    validation: int = 48
-    """Pieces for validation."""
-    test: int = 96
-    """Pieces for testing."""
-    seconds: float = 13.0
-    """Length of each piece."""
-    seed: int = 0
-    """Seed of the pieces; the run's own seed does not change them."""
-    sample_rate: int = 16000
-    """Rate in Hz."""
-
-
-def _build_synthetic_music(options: SyntheticMusicOptions, _context: BuildContext) -> Corpus:
+def _synthetic_music(options: SyntheticMusicOptions, _context: BuildContext) -> Corpus:
     from workbench_corpora.synthetic_music import SyntheticMusic
 
     return SyntheticMusic(options)
+
+
+def _folder(options: FolderOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.folder import Folder
+
+    return Folder(options)
+
+
+def _manifest(options: ManifestOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.manifest import Manifest
+
+    return Manifest(options)
+
+
+def _huggingface(options: HuggingFaceOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.huggingface import HuggingFaceData
+
+    return HuggingFaceData(options)
+
+
+def _mixture(options: MixtureOptions, context: BuildContext) -> Corpus:
+    from workbench_corpora.mixture import Mixture, Part
+
+    return Mixture(
+        [
+            Part(
+                label=f"{number}-{part.name}",
+                corpus=context.build("corpus", part.name, part.options),
+                weight=part.weight,
+            )
+            for number, part in enumerate(options.parts)
+        ]
+    )
 
 
 @hookimpl
@@ -43,6 +64,30 @@ def workbench_corpora() -> list[Component]:
             "synthetic-music",
             "Synthesised music in 24 keys with its score, made on the spot, the same everywhere",
             SyntheticMusicOptions,
-            _build_synthetic_music,
+            _synthetic_music,
+        ),
+        Component(
+            "folder",
+            "All audio files below a folder (WAV, FLAC, Ogg, Opus, MP3, AIFF; any rate, channels)",
+            FolderOptions,
+            _folder,
+        ),
+        Component(
+            "manifest",
+            "Recordings listed in a JSONL, CSV or TSV file, with texts, speakers, captions, times",
+            ManifestOptions,
+            _manifest,
+        ),
+        Component(
+            "huggingface",
+            "A data set of the Hugging Face Hub or on disk, streaming too (extra: huggingface)",
+            HuggingFaceOptions,
+            _huggingface,
+        ),
+        Component(
+            "mixture",
+            "Several corpora as one, interleaved and weighted",
+            MixtureOptions,
+            _mixture,
         ),
     ]

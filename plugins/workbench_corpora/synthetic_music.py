@@ -10,7 +10,7 @@ from dataclasses import asdict
 import torch
 
 from workbench import Audio, Example, Split
-from workbench_corpora.plugin import SyntheticMusicOptions
+from workbench_corpora.options import SyntheticMusicOptions
 from workbench_corpora.render import render
 from workbench_corpora.score import compose
 

@@ -127,7 +127,8 @@ class PitchedVoice:
 
 def _sine(turns: NDArray[np.float64]) -> Wave:
     """Sine of phases given in turns, all positive."""
-    return _sine_table()[(turns * _TABLE).astype(np.int64) & (_TABLE - 1)]
+    wave: Wave = _sine_table()[(turns * _TABLE).astype(np.int64) & (_TABLE - 1)]
+    return wave
 
 
 class DrumVoice:

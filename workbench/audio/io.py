@@ -6,6 +6,7 @@ ffmpeg. Whatever leaves :func:`read_audio` has passed the checks that the rest r
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
@@ -29,20 +30,29 @@ def read_audio(path: str | os.PathLike[str], start: float = 0.0, end: float | No
     Raises :class:`AudioError` naming the file where it is missing, unreadable, empty or holds
     non-finite samples.
     """
+    return _read(os.fspath(path), str(path), start, end)
+
+
+def decode_audio(data: bytes, name: str) -> Audio:
+    """As :func:`read_audio`, from a file's bytes; ``name`` stands for the file in messages."""
+    return _read(io.BytesIO(data), name, 0.0, None)
+
+
+def _read(source: str | io.BytesIO, name: str, start: float, end: float | None) -> Audio:
     try:
-        with soundfile.SoundFile(os.fspath(path)) as file:
+        with soundfile.SoundFile(source) as file:
             rate = int(file.samplerate)
             first = min(round(start * rate), file.frames)
             count = -1 if end is None else max(0, round(end * rate) - first)
             file.seek(first)
             samples = file.read(count, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-        raise AudioError(f"{path}: can't be read as audio ({_reason(error)})") from error
+        raise AudioError(f"{name}: can't be read as audio ({_reason(error)})") from error
     if samples.shape[0] == 0:
         part = "" if start == 0 and end is None else f" between {start:g} s and {end or 'its end'}"
-        raise AudioError(f"{path}: holds no samples{part}")
+        raise AudioError(f"{name}: holds no samples{part}")
     if not np.isfinite(samples).all():
-        raise AudioError(f"{path}: holds samples that are not finite (NaN or infinity)")
+        raise AudioError(f"{name}: holds samples that are not finite (NaN or infinity)")
     return Audio(torch.from_numpy(np.ascontiguousarray(samples.T)), rate)
 
 

@@ -1,0 +1,153 @@
+"""Options of the corpora: plain dataclasses, read from recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench import Slot, slots
+
+
+def _require(rule: bool, name: str, value: object, must: str) -> None:
+    """Raise the error that the recipe reader turns into a problem, unless ``rule`` holds."""
+    if not rule:
+        raise ValueError(f"{name} = {value!r}: must be {must}")
+
+
+def _check_shares(validation: float, test: float) -> None:
+    _require(0 <= validation < 1, "validation", validation, "a share in [0, 1)")
+    _require(0 <= test < 1, "test", test, "a share in [0, 1)")
+    _require(validation + test < 1, "validation + test", validation + test, "less than 1")
+
+
+@dataclass
+class SyntheticMusicOptions:
+    """Options of the embedded music corpus."""
+
+    train: int = 600
+    """Pieces for training."""
+    validation: int = 48
+    """Pieces for validation."""
+    test: int = 96
+    """Pieces for testing."""
+    seconds: float = 13.0
+    """Length of each piece."""
+    seed: int = 0
+    """Seed of the pieces; the run's own seed does not change them."""
+    sample_rate: int = 16000
+    """Rate in Hz."""
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        _require(self.seconds >= 1, "seconds", self.seconds, "at least 1")
+        _require(self.sample_rate >= 8000, "sample_rate", self.sample_rate, "at least 8000")
+
+
+@dataclass
+class FolderOptions:
+    """Options of a corpus that is a folder of audio files."""
+
+    path: str = ""
+    """The folder; all audio files below it, at any depth, rate and channel count, belong to it."""
+    validation: float = 0.1
+    """Share of the recordings held out for validation, where no subfolder holds them."""
+    test: float = 0.1
+    """Share of the recordings held out for testing, where no subfolder holds them."""
+    split_folders: bool = True
+    """Take what lies in subfolders called `train`, `validation` (`valid`, `val`, `dev`) and `test`
+    (`eval`) for those splits; off, such names mean nothing."""
+    min_seconds: float = 0.0
+    """Shorter recordings are skipped, and reported as such."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "path", self.path, "the folder that holds the audio files")
+        _check_shares(self.validation, self.test)
+        _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
+
+
+@dataclass
+class ManifestOptions:
+    """Options of a corpus that a JSONL, CSV or TSV file lists."""
+
+    path: str = ""
+    """The manifest: a line for each recording, with `path` and, where known, `text`, `language`,
+    `speaker`, `caption`, `start` and `end` (seconds), `split` and `id`; other columns are kept as
+    details; a line without a split is for training. `.jsonl` files hold a JSON object a line;
+    `.csv` and `.tsv` files name their columns in the first line."""
+    root: str = ""
+    """Folder that relative paths start from; empty for the manifest's own."""
+    validation: float = 0.1
+    """Share of the audio files held out for validation, where no line has that split."""
+    test: float = 0.1
+    """Share of the audio files held out for testing, where no line has that split."""
+    min_seconds: float = 0.0
+    """Shorter recordings are skipped, and reported as such."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "path", self.path, "the manifest's file name")
+        _check_shares(self.validation, self.test)
+        _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
+
+
+@dataclass
+class HuggingFaceOptions:
+    """Options of a corpus read through the `datasets` library."""
+
+    path: str = ""
+    """Id of a data set on the Hugging Face Hub, or a local folder (one that `save_to_disk` wrote,
+    or one of data files)."""
+    config: str = ""
+    """Configuration (subset) of the data set; empty for its default."""
+    revision: str = ""
+    """Branch, tag or commit on the Hub; empty for its main branch."""
+    train: str = "train"
+    """The data set's split for training; slices such as `train[:90%]` work too, unless streaming.
+    Empty for none."""
+    validation: str = "validation"
+    """The data set's split for validation; empty for none."""
+    test: str = "test"
+    """The data set's split for testing; empty for none."""
+    audio_column: str = "audio"
+    """Column of the recordings."""
+    text_column: str = ""
+    """Column of the transcripts; empty for none."""
+    language_column: str = ""
+    """Column of the languages; empty for none."""
+    speaker_column: str = ""
+    """Column of the speakers; empty for none."""
+    caption_column: str = ""
+    """Column of the captions; empty for none."""
+    streaming: bool = False
+    """Read the data set as it is used, without downloading it as a whole."""
+    limit: int = 0
+    """Take only the first so many recordings of each split; 0 takes all."""
+    min_seconds: float = 0.0
+    """Shorter recordings are skipped, and reported as such."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "path", self.path, "a data set's id or folder")
+        _require(self.limit >= 0, "limit", self.limit, "at least 0")
+        _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
+
+
+@dataclass
+class MixturePart(Slot):
+    """One corpus of a mixture."""
+
+    weight: float = 1.0
+    """How often each of its training recordings counts: 0.5 keeps every second one, 2 lists each
+    twice. Held-out recordings count once."""
+
+    def __post_init__(self) -> None:
+        _require(self.weight > 0, "weight", self.weight, "above 0")
+
+
+@dataclass
+class MixtureOptions:
+    """Options of a corpus made of others."""
+
+    parts: list[MixturePart] = slots("corpus")
+    """The corpora, each with `name`, `options` and `weight`."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.parts), "parts", self.parts, "a list of at least one corpus")
