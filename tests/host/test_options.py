@@ -131,6 +131,46 @@ def test_all_problems_come_at_once():
     ]
 
 
+@dataclass
+class Sizes:
+    width: int = 8
+    heads: int = 4
+    depth: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
+        if self.width % self.heads:
+            raise ValueError(f"heads = {self.heads}: must divide width {self.width}")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"width": 9, "heads": 3}, []),
+        ({"width": 0, "depth": 0}, ["at.width = 0", "at.depth = 0"]),
+        ({"width": "x", "depth": 0}, ["at.width = 'x'", "at.depth = 0"]),
+        ({"heads": 3, "depth": 0}, ["at.depth = 0", "at.heads = 3"]),
+    ],
+)
+def test_rules_are_tried_on_the_other_values_where_one_is_wrong(given, expected):
+    assert [p.split(":")[0] for p in problems(Sizes, given)] == expected
+
+
+def test_a_rule_is_not_held_against_a_value_that_was_replaced():
+    @dataclass
+    class Pair:
+        low: int = 0
+        high: int = 1
+
+        def __post_init__(self) -> None:
+            if self.low >= self.high:
+                raise ValueError(f"high = {self.high}: must be above low {self.low}")
+
+    assert problems(Pair, {"low": 5, "high": "x"}) == ["at.high = 'x': expected int"]
+
+
 def test_nothing_given_gives_the_defaults():
     assert value(Outer, {}) == Outer()
 

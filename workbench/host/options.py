@@ -64,18 +64,39 @@ class _Reader:
             self._wrong(where, given, "a mapping of " + ", ".join(_names(config)))
             return None
         self._unknown_keys(config, given, where)
-        before = len(self.problems)
-        values = {
-            field.name: self._field(config, field, given, where, base)
-            for field in public_fields(config)
-        }
-        if len(self.problems) > before:
-            return None
-        try:
-            return config(**values)
-        except (ValueError, WorkbenchError) as error:  # a rule in __post_init__
-            self.problems.append(f"{where}.{error}" if where else str(error))
-            return None
+        values: dict[str, Any] = {}
+        wrong: set[str] = set()
+        for field in public_fields(config):
+            before = len(self.problems)
+            values[field.name] = self._field(config, field, given, where, base)
+            if len(self.problems) > before:
+                wrong.add(field.name)
+                values[field.name] = _default(field, base)
+        return self._construct(config, values, wrong, where, base)
+
+    def _construct(
+        self, config: type, values: dict[str, Any], wrong: set[str], where: str, base: Any
+    ) -> Any:
+        """An instance, or None where a value is ``wrong`` or breaks a rule of ``__post_init__``.
+
+        A wrong value is replaced by its default, so that the rules on the others are still tried;
+        what a rule says about a replaced value is not the user's doing and is left out.
+        """
+        fields = {field.name: field for field in public_fields(config)}
+        while True:
+            try:
+                instance = config(**values)
+            except (ValueError, WorkbenchError) as error:
+                name = str(error).partition(" ")[0]  # rules put the field's name first
+                if name in wrong:
+                    return None
+                self.problems.append(f"{where}.{error}" if where else str(error))
+                if name not in fields:
+                    return None
+                wrong.add(name)
+                values[name] = _default(fields[name], base)
+            else:
+                return None if wrong else instance
 
     def _unknown_keys(self, config: type, given: Mapping[Any, Any], where: str) -> None:
         names = _names(config)
@@ -91,7 +112,7 @@ class _Reader:
         self, config: type, field: Field[Any], given: Mapping[Any, Any], where: str, base: Any
     ) -> Any:
         hint = _hints(config)[field.name]
-        default = default_of(field) if base is None else getattr(base, field.name)
+        default = _default(field, base)
         path = _join(where, field.name)
         if _is_dataclass_type(hint):
             value = given.get(field.name, {})
@@ -121,33 +142,37 @@ class _Reader:
     def _slot(self, config: type, field: Field[Any], given: object, path: str, base: Slot) -> Any:
         if isinstance(given, str):
             given = {"name": given}
-        if isinstance(given, Mapping):
-            # Options of the default component mean nothing to another one: merged() drops them.
-            choice = {"name": base.name, "options": base.options}
-            chosen = merged(choice, {key: given[key] for key in choice if key in given})
-            given = {**given, "options": {}, **chosen}
-        before = len(self.problems)
-        result = self.dataclass(config, given, path, base)
-        if len(self.problems) == before:
-            self._choose(result, field, path)
-        return result
+        if not isinstance(given, Mapping):
+            return self.dataclass(config, given, path, base)
+        # Options of the default component mean nothing to another one: merged() drops them.
+        choice = {"name": base.name, "options": base.options}
+        chosen = merged(choice, {key: given[key] for key in choice if key in given})
+        slot = self.dataclass(config, {**given, "options": {}, **chosen}, path, base)
+        name, options = chosen["name"], chosen.get("options", {})
+        if isinstance(name, str) and isinstance(options, Mapping):
+            settings = self._choose(field, name, options, path)
+            if slot is not None and settings is not None:
+                slot.settings, slot.options = settings, plain(settings)
+        return slot
 
-    def _choose(self, slot: Slot, field: Field[Any], path: str) -> None:
-        """Second pass: read the slot's options against the dataclass of the component it names."""
-        if slot.name == NO_COMPONENT and field.metadata["optional"]:
-            if slot.options:
+    def _choose(self, field: Field[Any], name: str, options: Mapping[str, Any], path: str) -> Any:
+        """Second pass: a slot's options as an instance of the dataclass of the component it names.
+
+        None where there is no component or there are problems.
+        """
+        if name == NO_COMPONENT and field.metadata["optional"]:
+            if options:
                 self.problems.append(
-                    f"{path}.options = {slot.options!r}: no options are allowed beside name 'none'"
+                    f"{path}.options = {options!r}: no options are allowed beside name 'none'"
                 )
-            return
+            return None
         try:
-            component = self.lookup(field.metadata["kind"], slot.name)
+            component = self.lookup(field.metadata["kind"], name)
         except UnknownComponent as error:
-            self.problems.append(f"{path}.name = {slot.name!r}: {error}")
+            self.problems.append(f"{path}.name = {name!r}: {error}")
             self.unknown_component = True
-            return
-        slot.settings = self.dataclass(component.config, slot.options, f"{path}.options", None)
-        slot.options = plain(slot.settings)
+            return None
+        return self.dataclass(component.config, options, f"{path}.options", None)
 
     def _leaf(self, config: type, name: str, hint: Any, value: object, path: str) -> Any:
         if config not in self._nodes:
@@ -184,6 +209,10 @@ def _is_dataclass_type(hint: Any) -> bool:
 
 def _names(config: type) -> list[str]:
     return [field.name for field in public_fields(config)]
+
+
+def _default(field: Field[Any], base: Any) -> Any:
+    return default_of(field) if base is None else getattr(base, field.name)
 
 
 def _join(where: str, key: object) -> str:
