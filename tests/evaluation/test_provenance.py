@@ -1,7 +1,7 @@
 import torch
 
 from workbench.api.types import Audio, EvaluationItem, Example
-from workbench.evaluation.provenance import differences, of_items
+from workbench.evaluation.provenance import SHARED, differences, of_items
 
 
 def item(name, seconds=1.0, level=0.1, rate=100):
@@ -23,12 +23,17 @@ def test_each_differing_field_is_named_with_both_values():
     ]
 
 
+def test_seeds_may_differ():
+    assert differences({"seed": 0, "n": 1}, {"seed": 1, "n": 1}) == []
+
+
 def test_an_emptied_mapping_is_a_difference():
     assert differences({"options": {}}, {"options": {"a": 1}}) != []
 
 
 def test_items_reference_audio_and_lengths_are_part_of_the_provenance():
     base = of_items([item("a"), item("b")])
+    assert set(base) == set(SHARED)
     assert base["n"] == 2
     assert base["sample_rate"] == 100
     assert base["clip_seconds"] == 1.0

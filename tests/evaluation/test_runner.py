@@ -158,6 +158,8 @@ def test_perplexity_is_that_of_all_tokens_together(table):
     assert figure.n == 2
     joined = with_figure(table, "continuation", figure)
     assert joined.columns == ["loudness", "ppl"]
+    settings = joined.figure("continuation", "ppl").settings
+    assert settings["items"] == table.figure("continuation", "loudness").settings["items"]
     assert cell(joined.row("ground truth").figures.get("ppl")) == "-"
     with pytest.raises(WorkbenchError, match="no system 'nobody'"):
         with_figure(table, "nobody", figure)

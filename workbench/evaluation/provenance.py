@@ -8,12 +8,17 @@ from typing import Any
 
 from workbench.api.types import Audio, EvaluationItem
 
+NOT_COMPARED = frozenset({"seed"})
+"""Recorded and free to differ: repeating a run with other seeds is what seeds are for. Where a seed
+does change the measure itself (a randomly initialised encoder), the hash of its weights tells."""
 ABSENT = "absent"
 """Shown for a field that only one of two figures has."""
+SHARED = ("n", "items", "reference", "sample_rate", "clip_seconds", "prompt_seconds")
+"""Fields that :func:`of_items` gives."""
 
 
 def of_items(items: Sequence[EvaluationItem]) -> dict[str, Any]:
-    """The provenance that all figures over ``items`` share: which items, which truth, how long."""
+    """What all figures over ``items`` share (``SHARED``): which items, which truth, how long."""
     prompts = [item.prompt for item in items if item.prompt is not None]
     return {
         "n": len(items),
@@ -28,9 +33,10 @@ def of_items(items: Sequence[EvaluationItem]) -> dict[str, Any]:
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """Fields in which two figures' settings differ, each as ``field: one value, other value``."""
     one, two = _flat(first), _flat(second)
+    keys = sorted((one.keys() | two.keys()) - NOT_COMPARED)
     return [
         f"{key}: {one.get(key, ABSENT)} against {two.get(key, ABSENT)}"
-        for key in sorted(one.keys() | two.keys())
+        for key in keys
         if key not in one or key not in two or one[key] != two[key]
     ]
 

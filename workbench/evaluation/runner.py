@@ -13,7 +13,7 @@ import numpy as np
 from workbench.api.errors import PluginError, WorkbenchError
 from workbench.api.protocols import Metric
 from workbench.api.types import EvaluationItem, Figure
-from workbench.evaluation.provenance import of_items
+from workbench.evaluation.provenance import SHARED, of_items
 from workbench.evaluation.statistics import set_figure
 from workbench.evaluation.table import ResultTable, Role, Row
 
@@ -88,7 +88,13 @@ def perplexity_figure(
 
 
 def with_figure(table: ResultTable, system: str, figure: Figure) -> ResultTable:
-    """``table`` with one more figure in a system's row (a perplexity, which no audio gives)."""
+    """``table`` with one more figure in a system's row (a perplexity, which no audio gives).
+
+    The figure must be over the table's items; it takes over what the table's figures say of them.
+    """
+    known = [other.settings for row in table.rows for other in row.figures.values()]
+    shared = {key: known[0][key] for key in SHARED if key in known[0]} if known else {}
+    figure = dataclasses.replace(figure, settings={**shared, **figure.settings})
     table.row(system)  # says so where there is none
     rows = [
         dataclasses.replace(row, figures={**row.figures, figure.name: figure})
