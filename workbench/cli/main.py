@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from workbench.api.errors import WorkbenchError
-from workbench.cli import plugins, recipes, run
+from workbench.cli import generate, plugins, recipes, run
+from workbench.cli.extensions import add_plugin_commands
 from workbench.host.catalog import Catalog, load_catalog
+from workbench.host.discovery import BrokenPlugin
 
 Register = Callable[[typer.Typer, Catalog], None]
 
 COMMANDS: tuple[Register, ...] = (
     run.register,
+    generate.register,
     plugins.register,
     recipes.register,
 )
@@ -61,24 +64,33 @@ def build_app(catalog: Catalog, options: GlobalOptions | None = None) -> typer.T
 
     for register in COMMANDS:
         register(app, catalog)
-    catalog.add_commands(app)
+    for plugin in add_plugin_commands(app, catalog):
+        _warn_of(plugin)
     return app
 
 
 def main() -> None:
     """Run the command line; an error that a user can act on is one message, without a traceback."""
     options = GlobalOptions()
-    console = Console(stderr=True)
     try:
         catalog = load_catalog()
-        for fault in catalog.faults():
-            console.print(f"[yellow]warning:[/] {escape(fault)}", highlight=False)
+        for plugin in catalog.broken:
+            _warn_of(plugin)
         build_app(catalog, options)()
     except WorkbenchError as error:
         if options.debug:
             raise
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        _say(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_status)
+
+
+def _warn_of(plugin: BrokenPlugin) -> None:
+    _say(f"[yellow]warning:[/] a plugin could not be loaded: {escape(str(plugin))}")
+
+
+def _say(message: str) -> None:
+    """One message to people, beside what the command prints."""
+    Console(stderr=True).print(message, highlight=False, soft_wrap=True)
 
 
 def _version(wanted: bool) -> None:

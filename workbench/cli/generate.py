@@ -1,0 +1,50 @@
+"""``workbench generate``: ask a finished run for audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.host.catalog import Catalog
+
+
+def register(app: typer.Typer, catalog: Catalog) -> None:
+    """Add the command."""
+
+    @app.command()
+    def generate(
+        run: Annotated[str, typer.Argument(help="A run: its folder, its name, or part of it.")],
+        out: Annotated[Path, typer.Option(help="Audio file to write.")],
+        prompt: Annotated[Path | None, typer.Option(help="Audio file to go on from.")] = None,
+        text: Annotated[str | None, typer.Option(help="Text to speak, or sound to make.")] = None,
+        lang: Annotated[str | None, typer.Option(help="Language of the text.")] = None,
+        seconds: Annotated[float | None, typer.Option(help="Most audio to generate.")] = None,
+        seed: Annotated[int, typer.Option(help="Another seed gives another result.")] = 0,
+        temperature: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+        top_p: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+        with_prompt: Annotated[bool, typer.Option(help="Put the prompt before the result.")] = True,
+        results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+        device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    ) -> None:
+        """Generate audio with the models of a finished run."""
+        import torch
+
+        from workbench.api.types import Audio, Wish
+        from workbench.audio.io import read_audio, write_audio
+        from workbench.cli.runs import find_run
+        from workbench.pipeline.experiment import resolve_device
+        from workbench.pipeline.trained import open_run
+
+        sampling = {"temperature": temperature, "top_p": top_p}
+        chosen = {name: value for name, value in sampling.items() if value is not None}
+        trained = open_run(find_run(run, results), catalog, resolve_device(device), chosen)
+        heard = None if prompt is None else read_audio(prompt)
+        wish = Wish(text=text, language=lang, seconds=seconds)
+        audio, before = trained.generate(wish, heard, seed)
+        if with_prompt and before is not None:
+            joined = torch.cat([before.samples, audio.samples], dim=-1)
+            audio = Audio(joined, audio.sample_rate)
+        write_audio(out, audio)
+        typer.echo(f"{out}: {audio.seconds:.2f} s")
