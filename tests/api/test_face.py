@@ -50,7 +50,8 @@ def test_importing_and_registering_brings_in_nothing_heavy():
 
 
 def test_importing_takes_less_than_50_ms():
-    code = "import time; t = time.perf_counter(); import workbench; print(time.perf_counter() - t)"
+    # Processor time, so that other jobs on the machine don't count.
+    code = "import time; t = time.process_time(); import workbench; print(time.process_time() - t)"
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
         for _ in range(3)

@@ -25,8 +25,12 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         """Read each recipe in full and name every problem; by default all below recipes/."""
         from workbench.recipe.load import recipe_files, recipe_problems
 
+        where = paths or [Path("recipes")]
+        files = recipe_files(where)
+        if not files:
+            folders = ", ".join(map(str, where))
+            raise RecipeError([f"there are no recipes (*.yaml) in {folders}"], source="recipes")
         problems: list[str] = []
-        files = recipe_files(paths or [Path("recipes")])
         for file in files:
             found = recipe_problems(file, catalog)
             problems += [f"{file}: {problem}" for problem in found]

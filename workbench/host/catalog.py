@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class Catalog:
                 components = self._collect(name)
             except PluginError as error:
                 broken.append(BrokenPlugin(provider, str(error)))
+                plugins.manager.unregister(name=name)
                 continue
             for kind, component in components:
                 self._add(kind, component, provider)
@@ -88,9 +89,12 @@ class Catalog:
             raise RecipeError(reading.problems + faults, source=f"options of {kind} {name!r}")
         return reading.value
 
-    def add_commands(self, cli: Any) -> None:
-        """Let every plugin add its commands to the typer application ``cli``."""
-        self._plugins.manager.hook.workbench_commands(cli=cli)
+    def command_hooks(self) -> list[tuple[Provider, Callable[[Any], object]]]:
+        """What each plugin does to add its commands to a typer application, by provider."""
+        return [
+            (self._plugins.providers[implementation.plugin_name], implementation.function)
+            for implementation in self._plugins.manager.hook.workbench_commands.get_hookimpls()
+        ]
 
     def _of_kind(self, kind: str) -> dict[str, Entry]:
         if kind not in self._entries:
@@ -115,7 +119,7 @@ class Catalog:
         for kind, hook in KINDS.items():
             for implementation in getattr(manager.hook, hook).get_hookimpls():
                 if implementation.plugin_name == plugin:
-                    found += [(kind, c) for c in _call(hook, implementation.function)]
+                    found += [(kind, c) for c in _components(hook, implementation.function)]
         return found
 
     def _add(self, kind: str, component: Component, provider: Provider) -> None:
@@ -134,7 +138,7 @@ def load_catalog(limit: str | None = None) -> Catalog:
     return Catalog(discover(limit))
 
 
-def _call(hook: str, function: Any) -> list[Component]:
+def _components(hook: str, function: Any) -> list[Component]:
     try:
         components = function()
     except Exception as error:  # a stranger's code
