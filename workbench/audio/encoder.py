@@ -1,0 +1,98 @@
+"""A transformers model of the HuBERT family as a semantic encoder.
+
+HuBERT, WavLM, MERT and their kin share one interface: raw audio in, a stack of hidden states out,
+one frame for each stride of the convolutions. This module gives it the form that the workbench's
+engine wants; plugins supply the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from workbench.api.errors import RecipeError
+
+Layers = str | Sequence[int]
+"""``"mean"`` (over all hidden states, the embedding output included) or hidden-state indices."""
+
+
+class WaveformEncoder(nn.Module):
+    """Features ``[B, D, F]`` of mono audio ``[B, T]``: the mean over chosen hidden states.
+
+    Hidden state 0 is the embedding output (what the first layer is given), i the output of layer i;
+    the last one is the model's output, final layer norm included where the model has one. The
+    default, the mean over all of them, is X-Codec's target S* (arXiv 2408.17175).
+
+    It does not pad: F = (T - receptive field) // hop + 1, where audio shorter than the receptive
+    field is filled up with zeros to give one frame. The engine that aligns frames pads by half a
+    hop on each side, which gives T / hop frames for whole hops. ``normalize`` scales each waveform
+    to zero mean and unit variance first, as checkpoints with ``do_normalize`` expect; X-Codec's
+    reference feeds its teachers raw audio.
+    """
+
+    def __init__(
+        self, model: nn.Module, sample_rate: int, layers: Layers = "mean", normalize: bool = False
+    ) -> None:
+        super().__init__()
+        self.model = model
+        config: Any = model.config
+        self.sample_rate = sample_rate
+        self.normalize = normalize
+        self.dim = int(config.hidden_size)
+        self.hop, self.receptive_field = convolution_geometry(
+            config.conv_kernel, config.conv_stride
+        )
+        self.frame_rate = sample_rate / self.hop
+        self.layers = check_layers(layers, int(config.num_hidden_layers))
+        self.eval()
+
+    def forward(self, wav: Tensor) -> Tensor:
+        """Float32 ``[B, D, F]`` of float32 ``[B, T]``, T at least 1."""
+        states = self.hidden_states(wav)
+        chosen = [states[index] for index in self.layers]
+        return torch.stack(chosen).mean(dim=0).transpose(1, 2)
+
+    def hidden_states(self, wav: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """All hidden states, each ``[B, F, D]``; frames where bool ``mask`` ``[B, F]`` are hidden.
+
+        Transformers 5 records the last state of models with ``do_stable_layer_norm`` before their
+        final layer norm; earlier versions, with which the published layer choices were made,
+        recorded it after. This keeps to the latter.
+        """
+        if self.normalize:
+            mean = wav.mean(dim=-1, keepdim=True)
+            variance = wav.var(dim=-1, keepdim=True, unbiased=False)
+            wav = (wav - mean) / torch.sqrt(variance + 1e-7)
+        wav = F.pad(wav, (0, max(0, self.receptive_field - wav.shape[-1])))
+        output: Any = self.model(wav, mask_time_indices=mask, output_hidden_states=True)
+        return (*output.hidden_states[:-1], output.last_hidden_state)
+
+    def frames(self, samples: int) -> int:
+        """Number of frames F for ``samples`` at ``sample_rate``."""
+        return max(0, samples - self.receptive_field) // self.hop + 1
+
+
+def convolution_geometry(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """Hop and receptive field, in samples, of a stack of unpadded convolutions."""
+    hop, field = 1, 1
+    for kernel, stride in zip(kernels, strides, strict=True):
+        field += (kernel - 1) * hop
+        hop *= stride
+    return hop, field
+
+
+def check_layers(layers: Layers, depth: int) -> tuple[int, ...]:
+    """Indices into the ``depth + 1`` hidden states; negative ones count from the end."""
+    if layers == "mean":
+        return tuple(range(depth + 1))
+    allowed = f"'mean' or a list of integers from {-depth - 1} to {depth}"
+    if isinstance(layers, str) or not layers:
+        raise RecipeError([f"layers: {layers!r} is not allowed; give {allowed}"], "encoder options")
+    wrong = [index for index in layers if not -depth - 1 <= index <= depth]
+    if wrong:
+        raise RecipeError([f"layers: no hidden states {wrong}; give {allowed}"], "encoder options")
+    return tuple(index % (depth + 1) for index in layers)
