@@ -56,7 +56,7 @@ class InferenceModel:
             self.embedding = model.embedding.weight.detach().clone()
             self.layers = [_prepare(block, config.heads) for block in model.layers]
             # One matrix for each step of a frame: the heads of the codebooks that it emits.
-            heads = (model.heads * model.norm.weight).split(model.pattern.width)
+            heads = torch.split(model.heads * model.norm.weight, model.pattern.width)
             self.heads = [Dense(together.flatten(0, 1)) for together in heads]
             self.no_memory = model.no_memory.detach().clone() if config.memory_dim else None
 
@@ -156,7 +156,7 @@ class Decoder:
         rotary = self.rotary[self.position]
         self.position += 1
         seen = self.cache.narrow(3, 0, self.position).unbind()
-        new = self.cache.select(3, self.position - 1).split(2)
+        new = self.cache.select(3, self.position - 1).split(2)  # type: ignore[no-untyped-call]
         mask = None if self.visible is None else self.visible[..., : self.position]
         for number, layer in enumerate(self.model.layers):
             qkv = layer.qkv.apply(F.layer_norm(x, self.norm_shape)).view(self.qkv_shape)

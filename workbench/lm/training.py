@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,14 +105,17 @@ def sequence_batches(
     rank, world = shard
     config = model.config
 
+    @lru_cache(maxsize=2)
+    def order(epoch: int) -> list[int]:
+        return np.random.default_rng((seed, epoch)).permutation(len(items)).tolist()  # type: ignore[no-any-return]
+
     def batches(step: int) -> LMBatch:
         sequences, bare = [], []
         for slot in range(batch_size):
             number = (step * world + rank) * batch_size + slot
             epoch, place = divmod(number, len(items))
-            order = np.random.default_rng((seed, epoch)).permutation(len(items))
             rng = np.random.default_rng((seed, epoch, place, 1))
-            sequences.append(_draw(task, role, items, int(order[place]), rng))
+            sequences.append(_draw(task, role, items, order(epoch)[place], rng))
             bare.append(bool(rng.random() < config.condition_dropout))
         return collate(config, sequences, torch.tensor(bare))
 
