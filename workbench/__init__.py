@@ -10,176 +10,188 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.api.errors import WeightsError as WeightsError
-    from workbench.api.errors import WorkbenchError as WorkbenchError
+    from workbench.api.errors import AudioError as AudioError
     from workbench.api.errors import PluginError as PluginError
     from workbench.api.errors import RecipeError as RecipeError
-    from workbench.api.errors import AudioError as AudioError
     from workbench.api.errors import TrainingDiverged as TrainingDiverged
     from workbench.api.errors import UnknownComponent as UnknownComponent
-    from workbench.api.protocols import Task as Task
-    from workbench.api.protocols import Metric as Metric
+    from workbench.api.errors import WeightsError as WeightsError
+    from workbench.api.errors import WorkbenchError as WorkbenchError
     from workbench.api.protocols import BuildContext as BuildContext
     from workbench.api.protocols import Codec as Codec
     from workbench.api.protocols import Corpus as Corpus
+    from workbench.api.protocols import Metric as Metric
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
-    from workbench.api.protocols import TrainableEncoder as TrainableEncoder
+    from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TrainableCodec as TrainableCodec
-    from workbench.api.settings import Slot as Slot
-    from workbench.api.settings import LMSizes as LMSizes
+    from workbench.api.protocols import TrainableEncoder as TrainableEncoder
     from workbench.api.settings import NO_COMPONENT as NO_COMPONENT
-    from workbench.api.settings import slot as slot
+    from workbench.api.settings import LMSizes as LMSizes
     from workbench.api.settings import SamplingSettings as SamplingSettings
+    from workbench.api.settings import Slot as Slot
     from workbench.api.settings import TrainingSettings as TrainingSettings
+    from workbench.api.settings import slot as slot
     from workbench.api.settings import slots as slots
-    from workbench.api.types import TokenizedExample as TokenizedExample
-    from workbench.api.types import Codes as Codes
-    from workbench.api.types import Split as Split
-    from workbench.api.types import Condition as Condition
-    from workbench.api.types import Audio as Audio
-    from workbench.api.types import Wish as Wish
-    from workbench.api.types import Example as Example
-    from workbench.api.types import EvaluationItem as EvaluationItem
-    from workbench.api.types import Skipped as Skipped
-    from workbench.api.types import Figure as Figure
     from workbench.api.types import SPLITS as SPLITS
-    from workbench.api.types import Request as Request
+    from workbench.api.types import Audio as Audio
+    from workbench.api.types import Codes as Codes
     from workbench.api.types import Component as Component
+    from workbench.api.types import Condition as Condition
+    from workbench.api.types import EvaluationItem as EvaluationItem
+    from workbench.api.types import Example as Example
+    from workbench.api.types import Figure as Figure
+    from workbench.api.types import Request as Request
     from workbench.api.types import Sequence as Sequence
+    from workbench.api.types import Skipped as Skipped
+    from workbench.api.types import Split as Split
+    from workbench.api.types import TokenizedExample as TokenizedExample
+    from workbench.api.types import Wish as Wish
     from workbench.api.version import API_VERSION as API_VERSION
     from workbench.api.version import __version__ as __version__
+    from workbench.audio.dataset import AudioDataset as AudioDataset
     from workbench.audio.dataset import Clip as Clip
     from workbench.audio.dataset import Crops as Crops
-    from workbench.audio.dataset import AudioDataset as AudioDataset
-    from workbench.audio.encoder import convolution_geometry as convolution_geometry
     from workbench.audio.encoder import WaveformEncoder as WaveformEncoder
+    from workbench.audio.encoder import convolution_geometry as convolution_geometry
+    from workbench.audio.encoder import wants_normalized as wants_normalized
+    from workbench.audio.frames import FrameGrid as FrameGrid
+    from workbench.audio.frames import LogMelFrames as LogMelFrames
+    from workbench.audio.frames import MfccFrames as MfccFrames
     from workbench.audio.io import AUDIO_SUFFIXES as AUDIO_SUFFIXES
     from workbench.audio.io import decode_audio as decode_audio
     from workbench.audio.io import read_audio as read_audio
     from workbench.audio.io import write_audio as write_audio
-    from workbench.audio.signal import log_mel as log_mel
-    from workbench.audio.signal import resample_in_graph as resample_in_graph
     from workbench.audio.signal import convert as convert
+    from workbench.audio.signal import log_mel as log_mel
     from workbench.audio.signal import mel_filterbank as mel_filterbank
     from workbench.audio.signal import resample as resample
+    from workbench.audio.signal import resample_in_graph as resample_in_graph
     from workbench.codec.config import XCodecConfig as XCodecConfig
-    from workbench.codec.pretrained import trained_codec as trained_codec
-    from workbench.codec.pretrained import scratch_codec as scratch_codec
     from workbench.codec.pretrained import load_codec as load_codec
+    from workbench.codec.pretrained import scratch_codec as scratch_codec
+    from workbench.codec.pretrained import trained_codec as trained_codec
     from workbench.codec.xcodec import XCodec as XCodec
+    from workbench.evaluation.statistics import bootstrap_interval as bootstrap_interval
     from workbench.evaluation.statistics import mean_figure as mean_figure
     from workbench.evaluation.statistics import paired_difference as paired_difference
     from workbench.evaluation.statistics import set_figure as set_figure
-    from workbench.evaluation.statistics import bootstrap_interval as bootstrap_interval
-    from workbench.host.catalog import load_catalog as load_catalog
     from workbench.host.catalog import Catalog as Catalog
+    from workbench.host.catalog import load_catalog as load_catalog
     from workbench.host.context import Context as Context
     from workbench.host.hookspecs import hookimpl as hookimpl
     from workbench.lm.config import LMConfig as LMConfig
     from workbench.lm.generate import Generator as Generator
     from workbench.lm.transformer import TransformerLM as TransformerLM
-    from workbench.training.loop import adamw as adamw
     from workbench.training.clustering import kmeans as kmeans
     from workbench.training.clustering import nearest as nearest
-    from workbench.training.masked_prediction import UnitTeacher as UnitTeacher
+    from workbench.training.loop import adamw as adamw
     from workbench.training.masked_prediction import HiddenStateFeatures as HiddenStateFeatures
     from workbench.training.masked_prediction import MaskedPrediction as MaskedPrediction
     from workbench.training.masked_prediction import Masking as Masking
     from workbench.training.masked_prediction import SpectrumTeacher as SpectrumTeacher
-    from workbench.training.session import TrainingSession as TrainingSession
+    from workbench.training.masked_prediction import UnitTeacher as UnitTeacher
+    from workbench.training.pretraining import train_round as train_round
+    from workbench.training.pretraining import vary_by as vary_by
     from workbench.training.session import Trainee as Trainee
-    from workbench.weights import weights_folder as weights_folder
+    from workbench.training.session import TrainingSession as TrainingSession
     from workbench.weights import load_tensors as load_tensors
-    from workbench.weights import save_tensors as save_tensors
     from workbench.weights import read_json as read_json
-    from workbench.weights import strip_prefix as strip_prefix
     from workbench.weights import read_tensors as read_tensors
+    from workbench.weights import save_tensors as save_tensors
+    from workbench.weights import strip_prefix as strip_prefix
+    from workbench.weights import weights_folder as weights_folder
 
 _MODULES = {
-    "WeightsError": "workbench.api.errors",
-    "WorkbenchError": "workbench.api.errors",
+    "AudioError": "workbench.api.errors",
     "PluginError": "workbench.api.errors",
     "RecipeError": "workbench.api.errors",
-    "AudioError": "workbench.api.errors",
     "TrainingDiverged": "workbench.api.errors",
     "UnknownComponent": "workbench.api.errors",
-    "Task": "workbench.api.protocols",
-    "Metric": "workbench.api.protocols",
+    "WeightsError": "workbench.api.errors",
+    "WorkbenchError": "workbench.api.errors",
     "BuildContext": "workbench.api.protocols",
     "Codec": "workbench.api.protocols",
     "Corpus": "workbench.api.protocols",
+    "Metric": "workbench.api.protocols",
     "SemanticEncoder": "workbench.api.protocols",
-    "TrainableEncoder": "workbench.api.protocols",
+    "Task": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
-    "Slot": "workbench.api.settings",
-    "LMSizes": "workbench.api.settings",
+    "TrainableEncoder": "workbench.api.protocols",
     "NO_COMPONENT": "workbench.api.settings",
-    "slot": "workbench.api.settings",
+    "LMSizes": "workbench.api.settings",
     "SamplingSettings": "workbench.api.settings",
+    "Slot": "workbench.api.settings",
     "TrainingSettings": "workbench.api.settings",
+    "slot": "workbench.api.settings",
     "slots": "workbench.api.settings",
-    "TokenizedExample": "workbench.api.types",
-    "Codes": "workbench.api.types",
-    "Split": "workbench.api.types",
-    "Condition": "workbench.api.types",
-    "Audio": "workbench.api.types",
-    "Wish": "workbench.api.types",
-    "Example": "workbench.api.types",
-    "EvaluationItem": "workbench.api.types",
-    "Skipped": "workbench.api.types",
-    "Figure": "workbench.api.types",
     "SPLITS": "workbench.api.types",
-    "Request": "workbench.api.types",
+    "Audio": "workbench.api.types",
+    "Codes": "workbench.api.types",
     "Component": "workbench.api.types",
+    "Condition": "workbench.api.types",
+    "EvaluationItem": "workbench.api.types",
+    "Example": "workbench.api.types",
+    "Figure": "workbench.api.types",
+    "Request": "workbench.api.types",
     "Sequence": "workbench.api.types",
+    "Skipped": "workbench.api.types",
+    "Split": "workbench.api.types",
+    "TokenizedExample": "workbench.api.types",
+    "Wish": "workbench.api.types",
     "API_VERSION": "workbench.api.version",
     "__version__": "workbench.api.version",
+    "AudioDataset": "workbench.audio.dataset",
     "Clip": "workbench.audio.dataset",
     "Crops": "workbench.audio.dataset",
-    "AudioDataset": "workbench.audio.dataset",
-    "convolution_geometry": "workbench.audio.encoder",
     "WaveformEncoder": "workbench.audio.encoder",
+    "convolution_geometry": "workbench.audio.encoder",
+    "wants_normalized": "workbench.audio.encoder",
+    "FrameGrid": "workbench.audio.frames",
+    "LogMelFrames": "workbench.audio.frames",
+    "MfccFrames": "workbench.audio.frames",
     "AUDIO_SUFFIXES": "workbench.audio.io",
     "decode_audio": "workbench.audio.io",
     "read_audio": "workbench.audio.io",
     "write_audio": "workbench.audio.io",
-    "log_mel": "workbench.audio.signal",
-    "resample_in_graph": "workbench.audio.signal",
     "convert": "workbench.audio.signal",
+    "log_mel": "workbench.audio.signal",
     "mel_filterbank": "workbench.audio.signal",
     "resample": "workbench.audio.signal",
+    "resample_in_graph": "workbench.audio.signal",
     "XCodecConfig": "workbench.codec.config",
-    "trained_codec": "workbench.codec.pretrained",
-    "scratch_codec": "workbench.codec.pretrained",
     "load_codec": "workbench.codec.pretrained",
+    "scratch_codec": "workbench.codec.pretrained",
+    "trained_codec": "workbench.codec.pretrained",
     "XCodec": "workbench.codec.xcodec",
+    "bootstrap_interval": "workbench.evaluation.statistics",
     "mean_figure": "workbench.evaluation.statistics",
     "paired_difference": "workbench.evaluation.statistics",
     "set_figure": "workbench.evaluation.statistics",
-    "bootstrap_interval": "workbench.evaluation.statistics",
-    "load_catalog": "workbench.host.catalog",
     "Catalog": "workbench.host.catalog",
+    "load_catalog": "workbench.host.catalog",
     "Context": "workbench.host.context",
     "hookimpl": "workbench.host.hookspecs",
     "LMConfig": "workbench.lm.config",
     "Generator": "workbench.lm.generate",
     "TransformerLM": "workbench.lm.transformer",
-    "adamw": "workbench.training.loop",
     "kmeans": "workbench.training.clustering",
     "nearest": "workbench.training.clustering",
-    "UnitTeacher": "workbench.training.masked_prediction",
+    "adamw": "workbench.training.loop",
     "HiddenStateFeatures": "workbench.training.masked_prediction",
     "MaskedPrediction": "workbench.training.masked_prediction",
     "Masking": "workbench.training.masked_prediction",
     "SpectrumTeacher": "workbench.training.masked_prediction",
-    "TrainingSession": "workbench.training.session",
+    "UnitTeacher": "workbench.training.masked_prediction",
+    "train_round": "workbench.training.pretraining",
+    "vary_by": "workbench.training.pretraining",
     "Trainee": "workbench.training.session",
-    "weights_folder": "workbench.weights",
+    "TrainingSession": "workbench.training.session",
     "load_tensors": "workbench.weights",
-    "save_tensors": "workbench.weights",
     "read_json": "workbench.weights",
-    "strip_prefix": "workbench.weights",
     "read_tensors": "workbench.weights",
+    "save_tensors": "workbench.weights",
+    "strip_prefix": "workbench.weights",
+    "weights_folder": "workbench.weights",
 }
 """Public names and the modules that hold them."""
 

@@ -77,12 +77,6 @@ def random_model(size: MertSize, seed: int) -> nn.Module:
         return cast(nn.Module, model)
 
 
-def wants_normalized(folder: Path) -> bool:
-    """Whether ``preprocessor_config.json`` asks for audio of zero mean and unit variance."""
-    path = folder / "preprocessor_config.json"
-    return path.is_file() and bool(read_json(path).get("do_normalize", False))
-
-
 def _hubert_config(config: dict[str, Any], source: str) -> Any:
     """The part of a MERT ``config.json`` that describes a HuBERT."""
     known = {field.name for field in fields(HubertConfig)} - {"dtype", "architectures"}

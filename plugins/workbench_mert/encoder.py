@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -12,7 +11,7 @@ from workbench import (
     AudioDataset,
     TrainingSession,
     WaveformEncoder,
-    save_tensors,
+    wants_normalized,
     weights_folder,
 )
 from workbench_mert.checkpoint import (
@@ -20,7 +19,6 @@ from workbench_mert.checkpoint import (
     SPECTRAL_INPUT,
     load_model,
     random_model,
-    wants_normalized,
 )
 from workbench_mert.input import has_spectral_input
 
@@ -57,26 +55,12 @@ class MertEncoder(nn.Module):
         pretrain(self.encoder, data, session, self.pretraining)
 
     def save(self, folder: Path, half: bool = False) -> None:
-        """Write a folder that ``weights`` can name, in Hugging Face's layout.
+        """Write a folder that ``weights`` can name; ``half`` stores float16.
 
         A model without spectral input loads into transformers' ``HubertModel`` as well.
-        ``half`` stores float16: half the size, at the price of three decimal digits.
         """
-        save_tensors(self.encoder.model, folder / "model.safetensors", half)
-        config: Any = self.encoder.model.config
-        described = {
-            **config.to_dict(),
-            "sample_rate": self.sample_rate,
-            SPECTRAL_INPUT: has_spectral_input(self.encoder.model),
-        }
-        preprocessor = {
-            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
-            "do_normalize": self.encoder.normalize,
-            "sampling_rate": self.sample_rate,
-        }
-        for name, content in (("config", described), ("preprocessor_config", preprocessor)):
-            text = json.dumps(content, indent=2, sort_keys=True)
-            (folder / f"{name}.json").write_text(text + "\n")
+        extra = {SPECTRAL_INPUT: has_spectral_input(self.encoder.model)}
+        self.encoder.save(folder, half, extra)
 
 
 def build_encoder(options: MertOptions, seed: int) -> MertEncoder:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench import convolution_geometry
-from workbench_mert.spectra import ConstantQ, FrameGrid
+from workbench import FrameGrid, convolution_geometry
+from workbench_mert.spectra import ConstantQ
 
 _CENTRE, _SPREAD = -7.0, 2.0
 """Typical log magnitude of music's constant-Q bins, and its spread: they scale the input."""

@@ -1,8 +1,4 @@
-"""Spectra on the encoder's own frames: log-mel and constant-Q.
-
-Frame i of an encoder with hop h and receptive field r sees samples [h i, h i + r). Each spectrum's
-frame i is centred there, so that it describes what the encoder's frame i is about.
-"""
+"""Musical spectra on the encoder's own frames: constant-Q, and chroma made from it."""
 
 from __future__ import annotations
 
@@ -10,9 +6,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from workbench import mel_filterbank
+from workbench import FrameGrid
 
 LOWEST_NOTE = 32.703
 """Frequency of C1 in Hz, the first bin of the constant-Q spectrum."""
@@ -22,47 +17,6 @@ _FLOOR = 1e-4
 """Added to magnitudes before the logarithm; full scale is near 1, so about -80 dB."""
 _KERNEL_THRESHOLD = 1e-3
 """Kernel values below this share of the kernel's peak are left out."""
-
-
-class FrameGrid:
-    """Where an encoder's frames lie: sample rate in Hz, hop and receptive field in samples."""
-
-    def __init__(self, sample_rate: int, hop: int, receptive_field: int) -> None:
-        self.sample_rate = sample_rate
-        self.hop = hop
-        self.centre = receptive_field // 2
-
-    def spectrum(self, wav: Tensor, frames: int, window: Tensor) -> Tensor:
-        """Complex spectra ``[B, n_fft / 2 + 1, frames]`` of ``[B, T]``, zero-padded outside it."""
-        n_fft = len(window)
-        before = n_fft // 2 - self.centre
-        after = max(0, (frames - 1) * self.hop + n_fft - before - wav.shape[-1])
-        padded = F.pad(wav, (before, after)) if before >= 0 else F.pad(wav[:, -before:], (0, after))
-        spectrum = torch.stft(
-            padded, n_fft, self.hop, window=window, center=False, return_complex=True
-        )
-        return spectrum[..., :frames]
-
-
-class LogMelFrames(nn.Module):
-    """Log-mel magnitudes ``[B, F, n_mels]``: timbre and loudness."""
-
-    window: Tensor
-    filters: Tensor
-
-    def __init__(self, grid: FrameGrid, n_fft: int = 1024, n_mels: int = 64) -> None:
-        super().__init__()
-        self.grid = grid
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        filters = mel_filterbank(grid.sample_rate, n_fft, n_mels)
-        self.register_buffer("filters", filters, persistent=False)
-        self.dim = n_mels
-
-    def forward(self, wav: Tensor, frames: int) -> Tensor:
-        """``[B, F, n_mels]`` of ``[B, T]``."""
-        magnitude = self.grid.spectrum(wav, frames, self.window).abs().transpose(1, 2)
-        mel: Tensor = magnitude @ self.filters
-        return mel.clamp_min(1e-5).log()
 
 
 class ConstantQ(nn.Module):

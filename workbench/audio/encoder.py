@@ -7,7 +7,9 @@ engine wants; plugins supply the model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.api.errors import RecipeError
+from workbench.weights import read_json, save_tensors
+
+_PREPROCESSOR = "preprocessor_config"
 
 Layers = str | Sequence[int]
 """``"mean"`` (over all hidden states, the embedding output included) or hidden-state indices."""
@@ -71,6 +76,26 @@ class WaveformEncoder(nn.Module):
         output: Any = self.model(wav, mask_time_indices=mask, output_hidden_states=True)
         return (*output.hidden_states[:-1], output.last_hidden_state)
 
+    def save(
+        self, folder: Path, half: bool = False, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write model and preprocessing to ``folder`` in Hugging Face's layout.
+
+        ``half`` stores float16: half the size, at the price of three decimal digits. ``extra`` goes
+        into ``config.json``.
+        """
+        save_tensors(self.model, folder / "model.safetensors", half)
+        config: Any = self.model.config
+        described = {**config.to_dict(), "sample_rate": self.sample_rate, **(extra or {})}
+        preprocessor = {
+            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+            "do_normalize": self.normalize,
+            "sampling_rate": self.sample_rate,
+        }
+        for name, content in (("config", described), (_PREPROCESSOR, preprocessor)):
+            text = json.dumps(content, indent=2, sort_keys=True)
+            (folder / f"{name}.json").write_text(text + "\n")
+
     def frames(self, samples: int) -> int:
         """Number of frames F for ``samples`` at ``sample_rate``."""
         return max(0, samples - self.receptive_field) // self.hop + 1
@@ -83,6 +108,12 @@ def convolution_geometry(kernels: Sequence[int], strides: Sequence[int]) -> tupl
         field += (kernel - 1) * hop
         hop *= stride
     return hop, field
+
+
+def wants_normalized(folder: Path) -> bool:
+    """Whether a checkpoint's preprocessing scales audio to zero mean and unit variance."""
+    path = folder / f"{_PREPROCESSOR}.json"
+    return path.is_file() and bool(read_json(path).get("do_normalize", False))
 
 
 def check_layers(layers: Layers, depth: int) -> tuple[int, ...]:

@@ -1,0 +1,104 @@
+"""One round of masked prediction on a corpus: fit the teachers, then train towards them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from workbench.audio.dataset import AudioDataset
+from workbench.audio.encoder import WaveformEncoder
+from workbench.audio.signal import resample_in_graph
+from workbench.training.masked_prediction import MaskedPrediction, Masking, Teacher
+from workbench.training.session import TrainingSession
+
+CLUSTER_SECONDS = 240.0
+"""Audio that teachers are fitted on."""
+_CLUSTER_BATCH = 8
+_CLUSTER_INDEX = 2**31
+"""Crops for the teachers are drawn under indices from here on, which no training reaches."""
+
+Vary = Callable[[Tensor], Tensor]
+
+
+def train_round(
+    encoder: WaveformEncoder,
+    data: AudioDataset,
+    session: TrainingSession,
+    teachers: Mapping[str, tuple[Teacher, float]],
+    masking: Masking,
+    vary: Vary | None = None,
+    steps: int | None = None,
+    phase: str = "main",
+) -> None:
+    """Fit ``teachers`` on the corpus, then train ``encoder`` in place to predict them.
+
+    ``steps`` is the session's count where None. A round that was interrupted goes on from its last
+    checkpoint, which holds the fitted teachers too. Leaves the encoder in eval mode.
+    """
+    encoder.to(session.device).requires_grad_(True).train()
+    for number, (teacher, _) in enumerate(teachers.values()):
+        generator = torch.Generator().manual_seed(session.seed + number)
+        teacher.to(session.device).fit(_sample(encoder, data, session), generator)
+    trainee = MaskedPrediction(encoder, teachers, masking, session.settings, vary)
+
+    def batch(index: int) -> Tensor:
+        crops = session.crops(data, index)
+        return _audio(encoder, data.sample_rate, crops.wav, session.device)
+
+    session.fit(trainee, batch, steps, phase)
+    encoder.eval()
+
+
+def vary_by(strength: float, sample_rate: int) -> Vary | None:
+    """A function that varies audio ``[B, T]`` acoustically, or None where ``strength`` is 0.
+
+    Each item gets a gain (12 dB down to 6 dB up), a smooth equalisation (standard deviation 6 dB at
+    five points over log frequency) and white noise 15 to 45 dB below it; ``strength`` scales the
+    decibels of gain and equalisation and the noise's amplitude. A teacher of varied audio is the
+    more robust: see ``vary`` of :class:`MaskedPrediction`.
+    """
+    if strength <= 0:
+        return None
+
+    def vary(wav: Tensor) -> Tensor:
+        batch, samples = wav.shape
+        gain = (torch.rand(batch, 1) * 18.0 - 12.0) * strength
+        curve = _smooth_curve(torch.randn(batch, 5) * 6.0 * strength, samples // 2 + 1, sample_rate)
+        response = torch.pow(10.0, (gain + curve) / 20.0).to(wav.device)
+        varied = torch.fft.irfft(torch.fft.rfft(wav) * response, n=samples)
+        level = varied.square().mean(dim=-1, keepdim=True).sqrt()
+        ratio = torch.pow(10.0, -(15.0 + 30.0 * torch.rand(batch, 1)) / 20.0) * strength
+        noise = torch.randn(batch, samples) * ratio
+        return torch.addcmul(varied, noise.to(wav.device), level)
+
+    return vary
+
+
+def _smooth_curve(points: Tensor, bins: int, sample_rate: int) -> Tensor:
+    """``[B, P]`` values, evenly spaced over log frequency from 50 Hz up, drawn out to all bins."""
+    frequency = torch.linspace(0, sample_rate / 2, bins).clamp_min(50.0)
+    place = torch.log2(frequency / 50.0) / math.log2(sample_rate / 100.0) * (points.shape[1] - 1)
+    left = place.floor().long().clamp_max(points.shape[1] - 2)
+    share = place - left
+    return points[:, left] * (1 - share) + points[:, left + 1] * share
+
+
+def _sample(
+    encoder: WaveformEncoder, data: AudioDataset, session: TrainingSession
+) -> Iterator[tuple[Tensor, int]]:
+    """Crops to fit teachers on: the same ones in every process, and after a restart."""
+    seconds = session.settings.segment_seconds
+    samples = round(seconds * data.sample_rate)
+    for number in range(math.ceil(CLUSTER_SECONDS / seconds / _CLUSTER_BATCH)):
+        index = _CLUSTER_INDEX + number
+        crops = data.crops("train", _CLUSTER_BATCH, samples, session.seed, index)
+        wav = _audio(encoder, data.sample_rate, crops.wav, session.device)
+        yield wav, encoder.frames(wav.shape[-1])
+
+
+def _audio(encoder: WaveformEncoder, rate: int, wav: Tensor, device: torch.device) -> Tensor:
+    """Mono audio ``[B, T]`` at the encoder's rate of ``[B, C, T]`` at another."""
+    return resample_in_graph(wav.to(device).mean(dim=1), rate, encoder.sample_rate)
