@@ -117,7 +117,7 @@ class QuantizerConfig:
 class SemanticConfig:
     """The convolutional branch around each teacher's features."""
 
-    channel_ratios: list[float] = field(default_factory=lambda: [1.0, 1.0])
+    channel_ratios: list[int] = field(default_factory=lambda: [1, 1])
     """Width after each block, as a multiple of the branch's width."""
     strides: list[int] = field(default_factory=lambda: [1, 1])
     """Stride of each block; teacher frames come at the product of them times the frame rate."""

@@ -124,6 +124,11 @@ class XCodec(nn.Module):
         """Entries in each codebook."""
         return self.config.quantizer.size
 
+    def codebooks_for(self, kbps: float) -> int:
+        """Codebooks that fit into a bandwidth in kbit/s: at least 1, at most all."""
+        each = self.frame_rate * math.log2(self.codebook_size) / 1000
+        return min(self.num_codebooks, max(1, math.floor(kbps / each + 1e-9)))
+
     @torch.no_grad()
     def encode(
         self, wav: Tensor, lengths: Tensor | None = None, codebooks: int | None = None
@@ -251,6 +256,12 @@ class XCodec(nn.Module):
         from workbench.codec.pretrained import save_codec
 
         save_codec(self, folder)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write transformers' Xcodec format, which ``XcodecModel.from_pretrained`` loads."""
+        from workbench.codec.checkpoints import to_transformers
+
+        to_transformers(self, folder)
 
 
 def check_teacher(encoder: SemanticEncoder, expected: TeacherConfig) -> None:
