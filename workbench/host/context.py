@@ -26,8 +26,8 @@ class Context:
     catalog: Catalog
     device: str
     seed: int
-    encoders: tuple[Any, ...] = ()
-    """The semantic encoders that the recipe gives its codec, built; empty for the control."""
+    encoders: tuple[tuple[str, protocols.SemanticEncoder, float], ...] = ()
+    """For a codec: the recipe's teachers as (name, encoder, loss weight); none for the control."""
 
     def build(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """Build a component from untyped options, and check that it has its protocol's members."""
