@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from workbench.audio.signal import mel_filterbank as mel_filterbank
     from workbench.audio.signal import resample as resample
     from workbench.audio.signal import resample_in_graph as resample_in_graph
+    from workbench.codec.batching import encode_by_length as encode_by_length
     from workbench.codec.config import XCodecConfig as XCodecConfig
     from workbench.codec.pretrained import load_codec as load_codec
     from workbench.codec.pretrained import scratch_codec as scratch_codec
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from workbench.training.session import Trainee as Trainee
     from workbench.training.session import TrainingSession as TrainingSession
     from workbench.weights import load_tensors as load_tensors
+    from workbench.weights import model_config as model_config
     from workbench.weights import read_json as read_json
     from workbench.weights import read_tensors as read_tensors
     from workbench.weights import save_tensors as save_tensors
@@ -158,6 +160,7 @@ _MODULES = {
     "mel_filterbank": "workbench.audio.signal",
     "resample": "workbench.audio.signal",
     "resample_in_graph": "workbench.audio.signal",
+    "encode_by_length": "workbench.codec.batching",
     "XCodecConfig": "workbench.codec.config",
     "load_codec": "workbench.codec.pretrained",
     "scratch_codec": "workbench.codec.pretrained",
@@ -187,6 +190,7 @@ _MODULES = {
     "Trainee": "workbench.training.session",
     "TrainingSession": "workbench.training.session",
     "load_tensors": "workbench.weights",
+    "model_config": "workbench.weights",
     "read_json": "workbench.weights",
     "read_tensors": "workbench.weights",
     "save_tensors": "workbench.weights",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,21 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path}: expected named tensors, got {type(content).__name__}")
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def model_config(config_class: Any, values: Mapping[str, Any], source: str) -> Any:
+    """A transformers configuration from the fields of ``config.json`` that ``config_class`` knows.
+
+    What else a file holds (the class that wrote it, code to run, its writer's own options) is left
+    out; whoever cares about an option looks at ``values``. ``source`` is for the error.
+    """
+    known = {field.name for field in fields(config_class)} - {"dtype", "architectures"}
+    try:
+        return config_class(**{name: value for name, value in values.items() if name in known})
+    except (TypeError, ValueError) as error:
+        raise WeightsError(
+            f"weights {source!r}: config.json is no {config_class.model_type}'s ({error})"
+        ) from error
 
 
 def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,15 +7,21 @@ options of ``config.json``, which either leave the features as they are or are r
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
 from transformers import HubertConfig, HubertModel
 
-from workbench import WeightsError, load_tensors, read_json, read_tensors, strip_prefix
+from workbench import (
+    WeightsError,
+    load_tensors,
+    model_config,
+    read_json,
+    read_tensors,
+    strip_prefix,
+)
 from workbench_mert.input import add_spectral_input
 from workbench_mert.plugin import MertSize
 
@@ -45,7 +51,7 @@ def load_model(folder: Path, source: str) -> tuple[nn.Module, int]:
                 f"weights {source!r}: config.json sets {option} ({meaning}), which is not supported"
             )
     sample_rate = int(config.get("sample_rate", SAMPLE_RATE))
-    model = HubertModel(_hubert_config(config, source))
+    model = HubertModel(model_config(HubertConfig, config, source))
     if config.get(SPECTRAL_INPUT):
         add_spectral_input(model, sample_rate)
     tensors = strip_prefix(strip_prefix(read_tensors(folder), "mert_model."), "hubert.")
@@ -75,12 +81,3 @@ def random_model(size: MertSize, seed: int) -> nn.Module:
         if size.spectral_input:
             add_spectral_input(model, SAMPLE_RATE)
         return cast(nn.Module, model)
-
-
-def _hubert_config(config: dict[str, Any], source: str) -> Any:
-    """The part of a MERT ``config.json`` that describes a HuBERT."""
-    known = {field.name for field in fields(HubertConfig)} - {"dtype", "architectures"}
-    try:
-        return HubertConfig(**{name: value for name, value in config.items() if name in known})
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"weights {source!r}: config.json is no HuBERT's ({error})") from error

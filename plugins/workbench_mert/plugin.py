@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workbench import BuildContext, Component, hookimpl
 
@@ -20,7 +20,7 @@ class MertSize:
     layers: int = 4
     """Transformer layers."""
     heads: int = 4
-    """Attention heads; must divide ``hidden``."""
+    """Attention heads; must divide `hidden`."""
     feed_forward: int = 576
     """Inner width of the feed-forward blocks."""
     convolution: int = 32
@@ -31,10 +31,14 @@ class MertSize:
     position_kernel: int = 64
     """Frames that the convolution for relative position spans."""
 
+    def __post_init__(self) -> None:
+        if self.hidden % self.heads:
+            raise ValueError(f"heads = {self.heads}: must divide hidden = {self.hidden}")
+
 
 @dataclass
 class MertPretraining:
-    """How the encoder is trained by ``encoder.training``: masked prediction with two teachers."""
+    """How the encoder is trained by `encoder.training`: masked prediction with two teachers."""
 
     clusters: int = 128
     """Clusters of log-mel frames: the acoustic teacher's units."""
@@ -58,20 +62,24 @@ class MertPretraining:
 
 @dataclass
 class MertOptions:
-    """Options of the encoder ``mert``."""
+    """Options of the encoder `mert`."""
 
     weights: str = "embedded"
-    """``embedded`` (a tiny one trained on synthesised music), ``random``, a Hugging Face id such as
-    ``m-a-p/MERT-v1-95M``, or a local folder. Code that comes with a checkpoint is never run."""
+    """`embedded` (a tiny one trained on synthesised music), `random`, a Hugging Face id such as
+    `m-a-p/MERT-v1-95M`, or a local folder. Code that comes with a checkpoint is never run."""
     layers: str | list[int] = "mean"
-    """``mean`` of all hidden states, embedding output included (the paper's), or a list of them."""
-    normalize: str = "checkpoint"
-    """Scale audio to zero mean and unit variance: ``checkpoint`` (as its preprocessor_config.json
-    says), ``on`` or ``off``."""
+    """`mean` of all hidden states, embedding output included (the paper's), or a list of them."""
+    normalize: Literal["checkpoint", "on", "off"] = "checkpoint"
+    """Scale audio to mean 0 and variance 1: as the checkpoint's preprocessor_config.json says,
+    always, or never."""
     size: MertSize = field(default_factory=MertSize)
-    """Size of the model where ``weights`` is ``random``."""
+    """Size of the model where `weights` is `random`."""
     pretraining: MertPretraining = field(default_factory=MertPretraining)
     """What training, where the recipe asks for it, optimises."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, str) and self.layers != "mean":
+            raise ValueError(f"layers = {self.layers!r}: must be 'mean' or a list of integers")
 
 
 def build(options: MertOptions, context: BuildContext) -> MertEncoder:

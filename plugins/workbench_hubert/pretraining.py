@@ -1,0 +1,44 @@
+"""Trains a HuBERT or WavLM on speech: clusters of mel cepstra first, then of its own features."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from workbench import (
+    AudioDataset,
+    FrameGrid,
+    HiddenStateFeatures,
+    Masking,
+    MfccFrames,
+    TrainingSession,
+    UnitTeacher,
+    WaveformEncoder,
+    train_round,
+    vary_by,
+)
+
+if TYPE_CHECKING:
+    from workbench_hubert.plugin import SpeechPretraining
+
+
+def pretrain(
+    encoder: WaveformEncoder,
+    data: AudioDataset,
+    session: TrainingSession,
+    options: SpeechPretraining,
+) -> None:
+    """Train ``encoder`` in place for the session's steps, and leave it in eval mode."""
+    masking = Masking(options.mask_span, options.mask_probability, options.unmasked_weight)
+    vary = vary_by(options.variety, encoder.sample_rate)
+    second = round(session.settings.steps * options.second_round)
+    first = session.settings.steps - second
+    grid = FrameGrid(encoder.sample_rate, encoder.hop, encoder.receptive_field)
+    cepstra = MfccFrames(grid)
+    teacher = UnitTeacher(cepstra, cepstra.dim, options.clusters)
+    train_round(encoder, data, session, {"units": (teacher, 1.0)}, masking, vary, first, "first")
+    if second:
+        own = HiddenStateFeatures(copy.deepcopy(encoder), options.second_round_layer)
+        teacher = UnitTeacher(own, encoder.dim, options.clusters)
+        teachers = {"units": (teacher, 1.0)}
+        train_round(encoder, data, session, teachers, masking, vary, second, "second")
