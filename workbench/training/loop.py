@@ -120,7 +120,7 @@ class _Loop:
         """Backward, and on the last batch of a step: average over processes, clip, step."""
         if not bool(torch.isfinite(loss)):
             raise TrainingDiverged(
-                f"{self.session.title}: the {name} loss is {float(loss)} at step {self.now}. "
+                f"{self.session.title}: the {name} loss is {float(loss.detach())} at step {self.now}. "
                 f"The last good checkpoint is {self.path}. Lower learning_rate or clip_norm."
             )
         optimizer = self.optimizers[name]
