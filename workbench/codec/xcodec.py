@@ -20,6 +20,7 @@ from workbench.api.errors import WeightsError
 from workbench.api.protocols import SemanticEncoder
 from workbench.api.types import Codes
 from workbench.codec.acoustic import DacDecoder, DacEncoder
+from workbench.codec.batching import encode_by_length
 from workbench.codec.config import TeacherConfig, XCodecConfig
 from workbench.codec.quantizer import Quantized, ResidualVectorQuantizer
 from workbench.codec.semantic import SemanticBranch, Teacher, encoder_fingerprint
@@ -138,28 +139,18 @@ class XCodec(nn.Module):
         ``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items; each item's codes
         are those it gets alone. ``codebooks`` keeps the first few codebooks only.
         """
-        if lengths is None:
-            return self._codes(self.quantizer.encode(self.latents(wav), codebooks), None)
-        items: list[Tensor] = [wav.new_empty(0)] * len(wav)
-        for length in sorted({int(n) for n in lengths}):
-            # Items of equal length share a pass. Padding longer would change what the teacher sees.
-            rows = [index for index, n in enumerate(lengths) if int(n) == length]
-            codes = self.quantizer.encode(self.latents(wav[rows, :, :length]), codebooks)
-            for row, item in zip(rows, codes, strict=True):
-                items[row] = item
-        frames = torch.tensor([item.shape[-1] for item in items], device=wav.device)
-        longest = int(frames.max())
-        padded = [F.pad(item, (0, longest - item.shape[-1])) for item in items]
-        return self._codes(torch.stack(padded), frames)
+
+        def quantize(part: Tensor) -> Tensor:
+            return self.quantizer.encode(self.latents(part), codebooks)
+
+        values, frames = encode_by_length(quantize, wav, lengths)
+        return Codes(values, self.codebook_size, self.frame_rate, frames)
 
     @torch.no_grad()
     def decode(self, codes: Codes) -> Tensor:
         """Audio float32 ``[B, C, F * hop]`` of codes with any number of codebooks from 1 to K."""
         wav: Tensor = self.synthesise(self.quantizer.decode(codes.values))
         return wav
-
-    def _codes(self, values: Tensor, lengths: Tensor | None) -> Codes:
-        return Codes(values, self.codebook_size, self.frame_rate, lengths)
 
     # --- the model ----------------------------------------------------------------------------
 
