@@ -22,12 +22,16 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         ] = None,
     ) -> None:
         """Run a recipe: what the store holds already is reused, what was interrupted goes on."""
+        from rich.console import Console
+
         from workbench.cli.logs import show_logs
         from workbench.recipe.load import load_recipe
 
         loaded = load_recipe(recipe, overrides or [], catalog)
         show_logs()
+        from workbench.pipeline.report import summary
         from workbench.pipeline.run import run_recipe
 
-        outcome = run_recipe(loaded, catalog)
-        print(outcome.table.to_markdown() if outcome.table else outcome.folder)  # noqa: T201
+        report = run_recipe(loaded, catalog)
+        other = "" if loaded.results == "results" else f" --results {loaded.results}"
+        Console().print(summary(report, f"workbench ui{other}"))

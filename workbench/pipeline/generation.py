@@ -29,12 +29,12 @@ from workbench.pipeline.store import StageFolder, content_key
 from workbench.pipeline.tokens import TokenizedSplit
 from workbench.training.progress import StepProgress
 
+PROMPT = "prompt"
 GROUND_TRUTH = "ground truth"
 ROUND_TRIP = "codec round trip"
 GENERATED = "generated"
 ANOTHER_ITEM = "another item"
 SHUFFLED = "shuffled codes"
-SYSTEMS = (GROUND_TRUTH, ROUND_TRIP, GENERATED, ANOTHER_ITEM, SHUFFLED)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Generated:
     sample_rate: int
 
     def audio_path(self, system: str, request: Request) -> Path:
-        """Where a system's audio for a request lies; ``prompt`` is a system here too."""
+        """Where a system's audio for a request lies; ``PROMPT`` is a system here too."""
         return self.folder / "audio" / system.replace(" ", "-") / file_name(request.id)
 
     def codes(self) -> dict[str, Tensor]:
@@ -64,7 +64,7 @@ class Generated:
                 example=request.example,
                 generated=read_audio(self.audio_path(system, request)),
                 reference=read_audio(self.audio_path(GROUND_TRUTH, request)),
-                prompt=read_audio(self.audio_path("prompt", request)),
+                prompt=read_audio(self.audio_path(PROMPT, request)),
                 generated_codes=codes[request.id] if system == GENERATED else None,
                 reference_codes=request.reference,
             )
@@ -150,7 +150,7 @@ def write_systems(
             other_cut = round(other.prompt.shape[-1] * hop)
             other_end = other_cut + round(reference(other).shape[-1] * hop)
             systems = {
-                "prompt": whole[:, :cut],
+                PROMPT: whole[:, :cut],
                 GROUND_TRUTH: whole[:, cut:end],
                 ROUND_TRIP: decode(request.prompt, reference(request)),
                 GENERATED: decode(request.prompt, generated[request.id]),

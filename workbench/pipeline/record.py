@@ -10,15 +10,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
+
+from workbench.api.protocols import Codec
+from workbench.api.types import Skipped
 from workbench.audio.dataset import AudioDataset
 from workbench.evaluation.table import ResultTable
 from workbench.pipeline.experiment import Experiment, process_rank
-from workbench.pipeline.generation import SYSTEMS, Generated
+from workbench.pipeline.generation import PROMPT, Generated
+from workbench.pipeline.listening import ListeningItem, Version
 from workbench.pipeline.models import BuiltCodec, LanguageModels, Teacher
+from workbench.pipeline.plots import CodebookUse
+from workbench.pipeline.report import (
+    PAGE,
+    RunReport,
+    StageReport,
+    read_history,
+    write_plots,
+    write_report,
+)
+from workbench.pipeline.scoring import ROLES
 from workbench.pipeline.store import content_key
+from workbench.pipeline.tokens import TokenizedSplit
 from workbench.pipeline.trained import describe_models
 from workbench.recipe.load import to_dict, to_yaml
-from workbench.tracking import Tracker
+from workbench.tracking import Tracker, environment_tags
 from workbench.training.session import Listener
 
 logger = logging.getLogger("workbench.pipeline")
@@ -47,6 +63,10 @@ class RunRecord:
             "sampling": asdict(experiment.recipe.lm.sampling),
         }
         self.models: dict[str, Any] = {}
+        self.skipped: tuple[Skipped, ...] = ()
+        self.table = ResultTable(())
+        self.items: list[ListeningItem] = []
+        self.codebooks: CodebookUse | None = None
 
     def __enter__(self) -> RunRecord:
         if not self.main:
@@ -71,7 +91,7 @@ class RunRecord:
 
     def corpus(self, data: AudioDataset) -> None:
         """Note what the corpus holds and what was skipped."""
-        self.facts["skipped"] = [asdict(entry) for entry in data.skipped]
+        self.skipped = data.skipped
         if self.main:
             for entry in data.skipped:
                 logger.warning("skipped %s: %s", entry.id, entry.reason)
@@ -87,31 +107,84 @@ class RunRecord:
         folders = {role: str(stage.path / "weights") for role, stage in models.stages.items()}
         self.models["language_models"] = folders
 
+    def tokens(self, split: TokenizedSplit, codec: Codec) -> None:
+        """Note how the codec uses its codebooks on held-out recordings."""
+        self.codebooks = codebook_use(split, codec.codebook_size)
+
     def results(self, output: Generated, table: ResultTable) -> None:
-        """Keep the table, and link the audio."""
+        """Note the table, and link the audio."""
         if not self.main:
             return
-        (self.folder / "table.json").write_text(table.to_json())
-        (self.folder / "table.md").write_text(table.to_markdown())
         link = self.folder / "audio"
         link.unlink(missing_ok=True)
         link.symlink_to((output.folder / "audio").resolve())
-        self.tracker.log_table(table)
-        for request in output.requests[:TRACKED_ITEMS]:
-            for system in ("prompt", *SYSTEMS):
-                path = output.audio_path(system, request)
-                self.tracker.log_file(path, f"audio/{path.stem}/{path.parent.name}")
+        self.table = table
+        self.items = [
+            ListeningItem(
+                id=request.id,
+                title=request.example.caption or request.example.text or request.id,
+                versions=[
+                    Version(name, role, self._linked(output.audio_path(name, request)))
+                    for name, role in ROLES.items()
+                ],
+                prompt=self._linked(output.audio_path(PROMPT, request)),
+            )
+            for request in output.requests
+        ]
 
-    def finish(self) -> Path:
-        """Send what the training stages logged, and close the run; returns its folder."""
+    def finish(self) -> RunReport:
+        """Write the report, send everything to MLflow and close the run."""
+        report = self._report()
         if self.main:
-            histories = self._histories()
-            (self.folder / "history.json").write_text(json.dumps(histories))
-            for stage, lines in histories.items():
-                self.tracker.log_history(stage, lines)
+            write_report(report)
+            plots = write_plots(report, self.folder / "plots")
             self._write("finished")
-            self.tracker.finish()
-        return self.folder
+            self._track(report, plots)
+        return report
+
+    def _report(self) -> RunReport:
+        experiment = self.experiment
+        stages = [
+            StageReport(name, float(stage.summary["seconds"]), name in experiment.reused)
+            for name, stage in experiment.stages.items()
+        ]
+        versions = {
+            key.removeprefix("version."): value
+            for key, value in environment_tags().items()
+            if key.startswith("version.")
+        }
+        return RunReport(
+            title=self.folder.name,
+            folder=self.folder,
+            description=experiment.recipe.description,
+            table=self.table,
+            items=self.items,
+            losses={name: read_history(path) for name, path in self._histories().items()},
+            codebooks=self.codebooks,
+            stages=stages,
+            skipped=self.skipped,
+            recipe=to_yaml(experiment.recipe),
+            versions=versions,
+        )
+
+    def _track(self, report: RunReport, plots: list[Path]) -> None:
+        tracker = self.tracker
+        for stage, path in self._histories().items():
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            tracker.log_history(stage, lines)
+        if report.table.columns:
+            tracker.log_table(report.table)
+        for item in self.items[:TRACKED_ITEMS]:
+            for version in item.versions:
+                tracker.log_file(version.audio, f"audio/{item.id}/{version.audio.parent.name}")
+        for plot in plots:
+            tracker.log_file(plot, "plots")
+        tracker.log_file(self.folder / PAGE)
+        tracker.finish()
+
+    def _linked(self, path: Path) -> Path:
+        """A path of the generation stage as seen through the run folder's link."""
+        return self.folder / "audio" / path.parent.name / path.name
 
     def _open_tracker(self) -> None:
         recipe = self.experiment.recipe
@@ -132,14 +205,10 @@ class RunRecord:
     def _listener(self, stage: str) -> Listener:
         return self.tracker.listener(stage)
 
-    def _histories(self) -> dict[str, list[dict[str, Any]]]:
+    def _histories(self) -> dict[str, Path]:
         """Each training stage's logged steps, of this run or of the one that it is reused from."""
-        found = {}
-        for name, stage in self.experiment.stages.items():
-            path = stage.path / "history.jsonl"
-            if path.exists():
-                found[name] = [json.loads(line) for line in path.read_text().splitlines()]
-        return found
+        paths = {n: s.path / "history.jsonl" for n, s in self.experiment.stages.items()}
+        return {name: path for name, path in paths.items() if path.exists()}
 
     def _write(self, status: str) -> None:
         stages = {
@@ -151,6 +220,7 @@ class RunRecord:
             "status": status,
             "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "models": self.models,
+            "skipped": [asdict(entry) for entry in self.skipped],
             "stages": stages,
             "reused": sorted(self.experiment.reused),
         }
@@ -162,3 +232,17 @@ def run_folder(experiment: Experiment) -> Path:
     recipe = experiment.recipe
     said = {k: v for k, v in to_dict(recipe).items() if k not in ("results", "tracking", "threads")}
     return Path(recipe.results) / "runs" / f"{recipe.name}-{content_key(said)[:8]}"
+
+
+def codebook_use(split: TokenizedSplit, size: int) -> CodebookUse | None:
+    """Share of entries that occur in a split, and their perplexity, level by level."""
+    codes = [item.codes for item in split]
+    if not codes:
+        return None
+    used, perplexity = [], []
+    for level in torch.cat(codes, dim=-1):
+        shares = torch.bincount(level, minlength=size).double() / level.numel()
+        present = shares[shares > 0]
+        used.append(len(present) / size)
+        perplexity.append(float((-(present * present.log()).sum()).exp()))
+    return CodebookUse(used, perplexity, size)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import torch
 
 from workbench.api.protocols import Task
-from workbench.evaluation.table import ResultTable
 from workbench.host.catalog import Catalog
 from workbench.pipeline.corpus import prepare_corpus, require_split
 from workbench.pipeline.experiment import Experiment, resolve_device
@@ -21,20 +17,13 @@ from workbench.pipeline.models import (
     train_teachers,
 )
 from workbench.pipeline.record import RunRecord
+from workbench.pipeline.report import RunReport
 from workbench.pipeline.scoring import evaluate_generated
 from workbench.pipeline.tokens import tokenize
 from workbench.recipe.schema import Recipe
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run leaves: its folder, and the table of figures where its recipe has a task."""
-
-    folder: Path
-    table: ResultTable | None
-
-
-def run_recipe(recipe: Recipe, catalog: Catalog) -> Outcome:
+def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
     """Run every stage that the store does not hold yet, and record the run."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -50,16 +39,17 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> Outcome:
         codec = train_codec(experiment, codec, teachers, data, corpus_key)
         record.codec(teachers, codec)
         if not recipe.task.chosen:
-            return Outcome(record.finish(), None)
+            return record.finish()
 
         task: Task = experiment.context().build("task", recipe.task.name, recipe.task.options)
         require_split(data, "train", "training a language model")
         require_split(data, "test", "evaluating the task")
         tokens, tokens_key = tokenize(experiment, data, corpus_key, codec.model)
+        record.tokens(tokens["test"], codec.model)
         models = train_language_models(experiment, task, tokens, tokens_key, codec.model)
         record.language_models(models)
 
         output = generate_held_out(experiment, task, models, tokens["test"], data, codec.model)
         table = evaluate_generated(experiment, task, output, models.by_role)
         record.results(output, table)
-        return Outcome(record.finish(), table)
+        return record.finish()

@@ -1,0 +1,153 @@
+"""Self-contained HTML pages: no network, light and dark, from a phone to a wide screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from workbench.api.types import Figure
+from workbench.evaluation.table import ResultTable, Role, heading, number
+
+TEMPLATES = Path(__file__).parent / "templates"
+"""HTML templates, the style sheet and the player's script."""
+LOG_RATIO = 30.0
+"""Positive figures that differ by more than this factor are drawn on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of a figure's card: a name, its number, and where its interval lies on the scale.
+
+    ``low``, ``value`` and ``high`` are positions in per cent of the width. ``note`` is a verdict.
+    """
+
+    name: str
+    role: Role
+    text: str
+    interval: str
+    low: float
+    value: float
+    high: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure over all systems."""
+
+    title: str
+    better: str
+    definition: str
+    scale: str
+    bars: tuple[Bar, ...]
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from its template; everything is escaped but ``Markup``."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["source"] = _source
+    return environment.get_template(template).render(**values)
+
+
+def cards(table: ResultTable) -> list[Card]:
+    """A card for each figure, with verdicts on the results."""
+    definitions = table.definitions()
+    made = []
+    for name in table.columns:
+        rows = [row for row in table.rows if name in row.figures]
+        figures = [row.figures[name] for row in rows]
+        notes = [_note(table, name, row.system) if row.role == "result" else "" for row in rows]
+        names = [(row.system, row.role) for row in rows]
+        made.append(card(figures, names, notes, definitions[name]))
+    return made
+
+
+def card(
+    figures: Sequence[Figure],
+    names: Sequence[tuple[str, Role]],
+    notes: Sequence[str],
+    definition: str,
+) -> Card:
+    """One card of figures that share a name."""
+    low = min(_ends(f)[0] for f in figures)
+    high = max(_ends(f)[1] for f in figures)
+    logarithmic = low > 0 and high > LOG_RATIO * low
+
+    def place(value: float) -> float:
+        if high == low:
+            return 50.0
+        if logarithmic:
+            return round(100 * math.log(value / low) / math.log(high / low), 2)
+        return round(100 * (value - low) / (high - low), 2)
+
+    bars = []
+    for figure, (name, role), note in zip(figures, names, notes, strict=True):
+        ends = _ends(figure)
+        size = max(abs(figure.value), ends[1] - ends[0])
+        unknown = math.isnan(figure.low)
+        text = "interval unknown" if unknown else " to ".join(number(e, size) for e in ends)
+        places = (place(ends[0]), place(figure.value), place(ends[1]))
+        bars.append(Bar(name, role, number(figure.value, size), text, *places, note))
+    better = "Higher is better" if figures[0].higher_is_better else "Lower is better"
+    unit = f" {figures[0].unit}" if figures[0].unit else ""
+    scale = f"{number(low, high - low)} to {number(high, high - low)}"
+    kind = "logarithmic" if logarithmic else "linear"
+    return Card(heading(figures[0]), better, definition, f"{kind}, {scale}{unit}", tuple(bars))
+
+
+def verdict_sentences(table: ResultTable) -> list[str]:
+    """How each result stands against each floor, in plain words."""
+    sentences = []
+    pairs = {(v.result, v.floor): None for v in table.verdicts()}
+    for result, floor in pairs:
+        parts = []
+        for outcome, words in (
+            ("better", "clearly better than"),
+            ("worse", "clearly worse than"),
+            ("unclear", "not clearly different from"),
+        ):
+            names = [
+                v.figure
+                for v in table.verdicts()
+                if (v.result, v.floor, v.outcome) == (result, floor, outcome)
+            ]
+            if names:
+                parts.append(f"{words} “{floor}” on {', '.join(names)}")
+        sentences.append(f"“{result}” is {'; '.join(parts)}.")
+    return sentences
+
+
+def _source(name: str) -> Markup:
+    """A style sheet or script of ours, as it stands."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _note(table: ResultTable, figure: str, result: str) -> str:
+    """A result's standing against the floors on one figure."""
+    outcomes = [v.outcome for v in table.verdicts() if (v.figure, v.result) == (figure, result)]
+    if not outcomes:
+        return ""
+    beaten = outcomes.count("better")
+    if beaten == len(outcomes):
+        return "clear of every floor"
+    worse = f", worse than {outcomes.count('worse')}" if "worse" in outcomes else ""
+    return f"clear of {beaten} of {len(outcomes)} floors{worse}"
+
+
+def _ends(figure: Figure) -> tuple[float, float]:
+    """The interval, or the value alone where the interval is unknown."""
+    if math.isnan(figure.low):
+        return figure.value, figure.value
+    return min(figure.low, figure.value), max(figure.high, figure.value)

@@ -1,0 +1,160 @@
+"""What a run leaves for people: one HTML page, plots, and a summary for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from workbench.api.types import Skipped
+from workbench.evaluation.table import ResultTable
+from workbench.pipeline.listening import ListeningItem, joined, players, write_index
+from workbench.pipeline.page import cards, render, verdict_sentences
+from workbench.pipeline.plots import (
+    CodebookUse,
+    Curve,
+    codebook_figure,
+    curves_figure,
+    inline_svg,
+    save_png,
+    spectrogram_figure,
+)
+
+PAGE = "report.html"
+"""The page's name in a run's folder."""
+SPECTROGRAMS = 3
+"""Items whose spectrograms are drawn as plots."""
+SHOWN_SKIPPED = 20
+"""Skipped recordings that are named; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One stage of a run: how long it took when it was built, and whether that was now."""
+
+    name: str
+    seconds: float
+    reused: bool
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that a run's report shows.
+
+    ``losses`` holds curves by stage and scalar; ``codebooks`` the codec's use of its codebooks,
+    where it was measured; ``recipe`` is the resolved recipe as YAML.
+    """
+
+    title: str
+    folder: Path
+    description: str = ""
+    table: ResultTable = field(default_factory=lambda: ResultTable(()))
+    items: Sequence[ListeningItem] = ()
+    losses: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
+    codebooks: CodebookUse | None = None
+    stages: Sequence[StageReport] = ()
+    skipped: Sequence[Skipped] = ()
+    recipe: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_report(report: RunReport) -> Path:
+    """Write the page, the table and the list of audio into the run's folder; returns the page."""
+    folder = report.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.json").write_text(report.table.to_json())
+    (folder / "history.json").write_text(json.dumps(report.losses))
+    write_index(report.items, folder)
+    page = folder / PAGE
+    page.write_text(_page(report), encoding="utf-8")
+    return page
+
+
+def write_plots(report: RunReport, folder: Path) -> list[Path]:
+    """Draw training curves, codebook use and some spectrograms as PNG files."""
+    paths = [
+        save_png(curves_figure(curves), folder / f"curves-{stage.replace('/', '-')}.png")
+        for stage, curves in report.losses.items()
+        if curves
+    ]
+    if report.codebooks is not None:
+        paths.append(save_png(codebook_figure(report.codebooks), folder / "codebooks.png"))
+    for number, item in enumerate(report.items[:SPECTROGRAMS], start=1):
+        panels, joint = {}, 0.0
+        for version in item.versions:
+            panels[f"{item.title}: {version.system}"], joint = joined(item, version)
+        figure = spectrogram_figure(panels, joint)
+        paths.append(save_png(figure, folder / f"spectrograms-{number}.png"))
+    return paths
+
+
+def read_history(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Curves by name from a training session's ``history.jsonl``; phases but ``main`` are named."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for line in path.read_text().splitlines():
+        values = json.loads(line)
+        phase, step = values.pop("phase"), values.pop("step")
+        for name, value in values.items():
+            key = name if phase == "main" else f"{phase}/{name}"
+            curves.setdefault(key, []).append((int(step), float(value)))
+    return curves
+
+
+def summary(report: RunReport, ui_command: str) -> RenderableType:
+    """What the terminal shows at the end: figures, stages, where results lie, what to do next."""
+    parts: list[RenderableType] = []
+    if report.table.columns:
+        parts.append(report.table.to_rich(f"{report.title}: figures with 95 % intervals"))
+        parts += [escape(sentence) for sentence in verdict_sentences(report.table)]
+    parts.append(_stage_table(report.stages))
+    if report.skipped:
+        parts.append(f"[yellow]{len(report.skipped)} recordings were skipped:[/]")
+        parts += [escape(f"  {s.id}: {s.reason}") for s in report.skipped[:SHOWN_SKIPPED]]
+    parts.append(f"Report:   {escape(str(report.folder / PAGE))}")
+    parts.append(f"Compare:  [bold]{escape(ui_command)}[/]")
+    return Group(*parts)
+
+
+def _page(report: RunReport) -> str:
+    heard = players(report.items)
+    plots = {
+        stage: [_curve_svg(stage, name, curve) for name, curve in curves.items()]
+        for stage, curves in report.losses.items()
+        if curves
+    }
+    use = report.codebooks
+    codebooks = None
+    if use is not None:
+        codebooks = Markup(inline_svg(codebook_figure(use), "Use of each codebook"))
+    return render(
+        "report.html",
+        report=report,
+        cards=cards(report.table),
+        verdicts=verdict_sentences(report.table),
+        players=heard,
+        unheard=len(report.items) - len(heard),
+        plots=plots,
+        codebooks=codebooks,
+        shown_skipped=SHOWN_SKIPPED,
+    )
+
+
+def _curve_svg(stage: str, name: str, curve: Curve) -> Markup:
+    label = f"{name} of {stage} over {len(curve)} logged steps; the last is {curve[-1][1]:.4g}"
+    return Markup(inline_svg(curves_figure({name: curve}, columns=1), label))
+
+
+def _stage_table(stages: Sequence[StageReport]) -> Table:
+    table = Table(title="Stages", title_justify="left", header_style="bold", show_edge=False)
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("")
+    for stage in stages:
+        table.add_row(stage.name, f"{stage.seconds:.1f}", "reused" if stage.reused else "built now")
+    return table
