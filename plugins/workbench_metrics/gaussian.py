@@ -16,6 +16,9 @@ from scipy.linalg import lapack
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""A distance below this share of the total variance is rounding error and counts as none."""
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -54,7 +57,8 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     own = float(np.sum(first.factor**2) + np.sum(second.factor**2))
     cross = first.factor.T @ second.factor
     shared = float(np.linalg.svd(cross, compute_uv=False).sum()) if cross.size else 0.0
-    return max(0.0, float(gap @ gap) + own - 2 * shared)
+    distance = float(gap @ gap) + own - 2 * shared
+    return distance if distance > ROUNDING * own else 0.0
 
 
 def _pivoted_cholesky(covariance: Array) -> Array:

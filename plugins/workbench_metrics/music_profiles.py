@@ -2,7 +2,7 @@
 
 Made by ``python benchmarks/music_analysis.py --fit`` from 900 excerpts of 5 s of the embedded
 corpus' training split, a third of them with noise. They name the key of 97 % of its test excerpts,
-the published ones of Krumhansl and Kessler (1982) of 57 %. On other music, where pieces modulate
+the published ones of Krumhansl and Kessler (1982) of 60 %. On other music, where pieces modulate
 and need not start on the tonic, expect less of both.
 """
 

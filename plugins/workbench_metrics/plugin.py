@@ -71,6 +71,24 @@ def _code_statistics(_options: NoOptions, _context: BuildContext) -> Metric:
     return CodeStatistics()
 
 
+def _key_agreement(_options: NoOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.music import KeyAgreement
+
+    return KeyAgreement()
+
+
+def _tempo_agreement(_options: NoOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.music import TempoAgreement
+
+    return TempoAgreement()
+
+
+def _chord_agreement(_options: NoOptions, _context: BuildContext) -> Metric:
+    from workbench_metrics.music import ChordAgreement
+
+    return ChordAgreement()
+
+
 @hookimpl
 def workbench_metrics() -> list[Component]:
     """The metrics of this package."""
@@ -88,5 +106,23 @@ def workbench_metrics() -> list[Component]:
             "Perplexity of generated codes and their divergence from the truth's",
             NoOptions,
             _code_statistics,
+        ),
+        Component(
+            "key-agreement",
+            "Share of pieces whose key is kept, and MIREX's weighted key score",
+            NoOptions,
+            _key_agreement,
+        ),
+        Component(
+            "tempo-agreement",
+            "Share of pieces whose tempo is kept within 8 %, with and without octave errors",
+            NoOptions,
+            _tempo_agreement,
+        ),
+        Component(
+            "chord-agreement",
+            "Share of time in which the chord that belongs there is heard",
+            NoOptions,
+            _chord_agreement,
         ),
     ]

@@ -223,7 +223,7 @@ def test_history_is_read_by_phase(tmp_path):
 def test_summary_names_figures_results_and_what_to_do_next(report):
     console = Console(width=110, file=io.StringIO(), record=True)
     console.print(summary(report, "workbench ui"))
-    text = console.export_text()
+    text = " ".join(console.export_text().split())
     for words in (
         "key-agreement ↑",
         "0.620",

@@ -7,6 +7,7 @@ ffmpeg. Whatever leaves :func:`read_audio` has passed the checks that the rest r
 from __future__ import annotations
 
 import io
+import io
 import math
 import os
 from pathlib import Path
@@ -77,6 +78,15 @@ def write_audio(path: str | os.PathLike[str], audio: Audio, subtype: str = "PCM_
         soundfile.write(os.fspath(target), samples.T.numpy(), audio.sample_rate, subtype=chosen)
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise AudioError(f"{path}: can't be written ({_reason(error)})") from error
+
+
+def flac_bytes(audio: Audio) -> bytes:
+    """``audio`` as a 16-bit FLAC file in memory, to be put into a page."""
+    samples = audio.samples.detach().to("cpu", torch.float32)
+    samples = samples / samples.abs().max().clamp_min(1.0)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples.T.numpy(), audio.sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
 
 
 def _reason(error: Exception) -> str:

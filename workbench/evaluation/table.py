@@ -155,18 +155,19 @@ class ResultTable:
         return texts
 
     def to_rich(self, title: str | None = None) -> Table:
-        """A table for the terminal; systems are rows."""
+        """A table for the terminal: figures in rows, which may be many; systems in columns."""
+        from rich.markup import escape
         from rich.table import Table as RichTable
 
         table = RichTable(title=title, title_justify="left", header_style="bold")
-        table.add_column("system")
-        for name in self.columns:
-            table.add_column(heading(self.sample(name)), justify="right")
+        table.add_column("figure")
         for row in self.rows:
-            cells = [cell(row.figures.get(name), "\n") for name in self.columns]
-            style = "bold" if row.role == "result" else "dim"
             role = "" if row.role == "result" else f"\n({row.role})"
-            table.add_row(f"{row.system}{role}", *cells, style=style, end_section=True)
+            style = "bold" if row.role == "result" else None
+            table.add_column(escape(f"{row.system}{role}"), justify="right", style=style)
+        for name in self.columns:
+            cells = [cell(row.figures.get(name), "\n") for row in self.rows]
+            table.add_row(escape(heading(self.sample(name))), *cells, end_section=True)
         return table
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from workbench.api.types import Skipped
 from workbench.evaluation.table import ResultTable
@@ -116,8 +117,9 @@ def summary(report: RunReport, ui_command: str) -> RenderableType:
     if report.skipped:
         parts.append(f"[yellow]{len(report.skipped)} recordings were skipped:[/]")
         parts += [escape(f"  {s.id}: {s.reason}") for s in report.skipped[:SHOWN_SKIPPED]]
-    parts.append(f"Report:   {escape(str(report.folder / PAGE))}")
-    parts.append(f"Compare:  [bold]{escape(ui_command)}[/]")
+    for what, where in (("Report", str(report.folder / PAGE)), ("Compare runs", ui_command)):
+        # Never broken over lines, so that it can be copied.
+        parts.append(Text(f"{what}: {where}", no_wrap=True, overflow="ignore", style="bold"))
     return Group(*parts)
 
 
