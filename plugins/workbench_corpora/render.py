@@ -124,7 +124,7 @@ def _finish(
 
 
 def _equaliser(room: Room, hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gain at each frequency: two shelves, and nothing below 25 Hz."""
+    """Gain, of zero phase, at each frequency: two shelves, and nothing below 25 Hz."""
     low = 1 / (1 + (hz / 200.0) ** 2)
     high = hz**2 / (hz**2 + 2500.0**2)
     rumble = hz**4 / (hz**4 + 25.0**4)
