@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.lm.matrices import Dense, Matrix
+from workbench.lm.matrices import Matrix, Precision, build_matrix
 from workbench.lm.transformer import Block, CrossAttention, TransformerLM, rotary_table
 
 
@@ -44,7 +44,7 @@ class _Layer:
 class InferenceModel:
     """A trained model's weights, copied and rearranged for decoding; made once for many batches."""
 
-    def __init__(self, model: TransformerLM) -> None:
+    def __init__(self, model: TransformerLM, precision: Precision = "fp32") -> None:
         config = model.config
         self.config = config
         self.vocabulary = model.vocabulary
@@ -54,10 +54,10 @@ class InferenceModel:
         self.period = config.num_codebooks // model.pattern.width
         with torch.no_grad():
             self.embedding = model.embedding.weight.detach().clone()
-            self.layers = [_prepare(block, config.heads) for block in model.layers]
+            self.layers = [_prepare(block, precision) for block in model.layers]
             # One matrix for each step of a frame: the heads of the codebooks that it emits.
             heads = torch.split(model.heads * model.norm.weight, model.pattern.width)
-            self.heads = [Dense(together.flatten(0, 1)) for together in heads]
+            self.heads = [build_matrix(each.flatten(0, 1), precision) for each in heads]
             self.no_memory = model.no_memory.detach().clone() if config.memory_dim else None
 
     def logits(self, hidden: Tensor, step: int) -> Tensor:
@@ -74,17 +74,21 @@ class InferenceModel:
         return logits
 
 
-def _prepare(block: Block, heads: int) -> _Layer:
+def _prepare(block: Block, precision: Precision) -> _Layer:
+    def matrix(layer: nn.Linear, gain: Tensor | float = 1.0) -> Matrix:
+        return build_matrix(layer.weight * gain, precision)
+
     attention, feed_forward = block.attention, block.feed_forward
+    qkv = _interleaved(attention.qkv.weight, attention.heads) * block.attention_norm.weight
     cross = None
     if block.cross is not None and block.cross_norm is not None:
-        query = Dense(block.cross.query.weight * block.cross_norm.weight)
-        cross = _Cross(query, Dense(block.cross.out.weight), block.cross)
+        query = matrix(block.cross.query, block.cross_norm.weight)
+        cross = _Cross(query, matrix(block.cross.out), block.cross)
     return _Layer(
-        qkv=Dense(_interleaved(attention.qkv.weight, heads) * block.attention_norm.weight),
-        out=Dense(attention.out.weight),
-        gate_up=Dense(feed_forward.gate_up.weight * block.feed_forward_norm.weight),
-        down=Dense(feed_forward.down.weight),
+        qkv=build_matrix(qkv, precision),
+        out=matrix(attention.out),
+        gate_up=matrix(feed_forward.gate_up, block.feed_forward_norm.weight),
+        down=matrix(feed_forward.down),
         cross=cross,
     )
 
