@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 
 from workbench.api.errors import WeightsError
@@ -73,7 +74,7 @@ def from_transformers(folder: Path) -> XCodec:
     """The codec in a folder in transformers' Xcodec format, its teacher attached."""
     try:
         config = transformers.XcodecConfig.from_pretrained(folder)
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError, StrictDataclassError) as error:
         raise WeightsError(f"{folder}: holds no usable Xcodec configuration ({error})") from error
     return assemble(config, read_tensors(folder), str(folder))
 

@@ -16,26 +16,26 @@ import yaml
 from torch import Tensor
 
 from workbench.api.errors import WeightsError
-from workbench.codec.checkpoints import assemble, replace_start
+from workbench.codec.checkpoints import assemble, fold_weight_norm, replace_start
 from workbench.codec.xcodec import XCodec
 from workbench.weights import read_tensors
 
 
 def from_original(checkpoint: Path, settings: Path, teacher: Any = None) -> XCodec:
-    """The codec of the public code: a ``.pth`` with its YAML.
+    """The codec in ``checkpoint`` with the YAML ``settings``.
 
     ``teacher`` is the transformers configuration of the checkpoint's semantic model; without one,
-    the base sizes that all published checkpoints have.
+    the base size that all published checkpoints have.
     """
+    tensors = fold_weight_norm(rename_original(read_tensors(checkpoint)))
     try:
-        content = yaml.safe_load(settings.read_text())
-        generator = content["generator"]["config"]
-        config = original_config(generator, teacher or original_teacher(generator))
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        generator = yaml.safe_load(settings.read_text())["generator"]["config"]
+        config = original_config(generator, teacher or original_teacher(generator), tensors)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{settings}: can't be read as the YAML of an X-Codec checkpoint ({error!r})"
+            f"{settings} does not describe the X-Codec checkpoint {checkpoint.name} ({error!r})"
         ) from error
-    return assemble(config, rename_original(read_tensors(checkpoint)), str(checkpoint))
+    return assemble(config, tensors, str(checkpoint))
 
 
 def original_teacher(generator: Mapping[str, Any]) -> Any:
@@ -50,11 +50,16 @@ def original_teacher(generator: Mapping[str, Any]) -> Any:
     )
 
 
-def original_config(generator: Mapping[str, Any], teacher: Any) -> Any:
-    """Transformers' configuration of a codec of the public code."""
+def original_config(
+    generator: Mapping[str, Any], teacher: Any, tensors: Mapping[str, Tensor]
+) -> Any:
+    """Transformers' configuration of a codec of the public code.
+
+    The YAML lacks DAC's widths, which the public code fixes at 64 and 1024: the weights show them.
+    """
     acoustic = transformers.DacConfig(
-        encoder_hidden_size=64,
-        decoder_hidden_size=1024,
+        encoder_hidden_size=len(tensors["acoustic_encoder.conv1.weight"]),
+        decoder_hidden_size=len(tensors["acoustic_decoder.conv1.weight"]),
         downsampling_ratios=list(generator["ratios"]),
         upsampling_ratios=list(generator["ratios"]),
         hidden_size=int(generator["D"]),
