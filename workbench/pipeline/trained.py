@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from workbench.api.errors import WorkbenchError
 from workbench.api.protocols import Codec, Task
@@ -93,3 +95,22 @@ def open_run(
         for role, path in models["language_models"].items()
     }
     return TrainedRun(codec, task, generators, device)
+
+
+def export_weights(run: Path, stage: str, out: Path, half: bool = False) -> int:
+    """Copy what a run's stage trained to the folder ``out``; returns the bytes written.
+
+    ``half`` stores floating-point tensors in 16 bits; loading brings them back to 32.
+    """
+    stages: dict[str, Any] = json.loads((run / "run.json").read_text())["stages"]
+    trained = {n: Path(s["folder"]) / "weights" for n, s in stages.items()}
+    trained = {name: folder for name, folder in trained.items() if folder.is_dir()}
+    if stage not in trained:
+        raise WorkbenchError(
+            f"run {run.name} has trained no stage {stage!r}; it has: {', '.join(trained) or 'none'}"
+        )
+    shutil.copytree(trained[stage], out, dirs_exist_ok=True)
+    for path in out.glob("*.safetensors") if half else []:
+        tensors = load_file(path)
+        save_file({k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}, path)
+    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
