@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from workbench_corpora.draws import Draws
 
@@ -190,9 +190,7 @@ _RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
 
 def draw_timbre(draws: Draws, name: str) -> Timbre:
     """A timbre of the named family."""
-    ranges = _RANGES[name]
-    known = {f.name for f in fields(Timbre)}
-    values = {key: draws.uniform(*ranges[key]) for key in ranges if key in known}
+    values = {key: draws.uniform(*limits) for key, limits in _RANGES[name].items()}
     colour = tuple(1.0 if n == 0 else draws.uniform(0.4, 1.6) for n in range(8))
     return Timbre(**values, colour=colour)
 
