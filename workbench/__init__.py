@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import Corpus as Corpus
     from workbench.api.protocols import Metric as Metric
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
+    from workbench.api.protocols import PretrainedTask as PretrainedTask
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder
@@ -116,6 +117,7 @@ _MODULES = {
     "Corpus": "workbench.api.protocols",
     "Metric": "workbench.api.protocols",
     "SemanticEncoder": "workbench.api.protocols",
+    "PretrainedTask": "workbench.api.protocols",
     "Task": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
     "TrainableEncoder": "workbench.api.protocols",

@@ -1,12 +1,13 @@
 """Music continuation: hear some seconds of a piece, compose the next ones.
 
-One language model learns random excerpts of prompt and continuation together, without a mark between
+One language model learns random excerpts of prompt and continuation together, with no mark between
 them, so that at test time it can go on from any prompt of any length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import (
@@ -32,7 +33,16 @@ SHORTEST_TRAINING_FRAMES = 2
 class MusicContinuation:
     """See the module; implements ``workbench.Task``."""
 
-    metrics = ("frechet", "mel-distance", "key-agreement", "tempo-agreement", "chord-agreement")
+    weights = Path(__file__).parent / "weights"
+    """The language model that is shipped for ``lm.init: embedded``."""
+
+    metrics: tuple[str, ...] = (
+        "frechet",
+        "mel-distance",
+        "key-agreement",
+        "tempo-agreement",
+        "chord-agreement",
+    )
 
     def __init__(self, prompt_seconds: float, continuation_seconds: float) -> None:
         self.prompt_seconds = prompt_seconds

@@ -20,7 +20,9 @@ def start(recipe: Path, results: Path) -> subprocess.Popen[bytes]:
         "lm.training.steps=400", "lm.training.checkpoint_seconds=0.05",
     ]  # fmt: skip
     quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=quiet, stderr=quiet, env=os.environ | {"TQDM_DISABLE": "1"})
+    return subprocess.Popen(
+        command, stdout=quiet, stderr=quiet, env=os.environ | {"TQDM_DISABLE": "1"}
+    )
 
 
 def kill_during(recipe: Path, results: Path, stage: str) -> None:

@@ -93,9 +93,7 @@ def test_a_folder_with_a_broken_file_is_used_and_the_file_named(
         wav = 0.1 * torch.randn(1 + number % 2, rate * 3)
         write_audio(music / split / f"{number}.{suffix}", Audio(wav, rate))
     (music / "train" / "broken.wav").write_bytes(b"not audio")
-    report = run(
-        tiny_recipe, catalog, "corpus.name=folder", f"corpus.options.path={music}"
-    )
+    report = run(tiny_recipe, catalog, "corpus.name=folder", f"corpus.options.path={music}")
     assert [entry.id for entry in report.skipped] == ["train/broken.wav"]
     assert "broken.wav" in (report.folder / "report.html").read_text()
     assert report.table.figure("generated", "mel-distance").n == 2
@@ -124,3 +122,24 @@ def test_training_what_cannot_be_trained_is_an_error(tiny_recipe: Path, catalog:
             "codec.options={weights: random}",
             "corpus.options.seconds=2",
         )
+
+
+def test_a_language_model_starts_only_from_one_that_knows_the_same_codes(
+    tiny_recipe: Path, catalog: Catalog
+) -> None:
+    folder = run(tiny_recipe, catalog).folder
+    weights = json.loads((folder / "run.json").read_text())["models"]["language_models"]["lm"]
+    warm = run(tiny_recipe, catalog, f"lm.init={weights}", "lm.training.steps=1")
+    assert warm.table.figure("generated", "mel-distance").n == 3
+    with pytest.raises(RecipeError, match="another codec's codes"):
+        run(tiny_recipe, catalog, f"lm.init={weights}", "codec.training.steps=2")
+    with pytest.raises(RecipeError, match="no language model"):
+        run(tiny_recipe, catalog, f"lm.init={tiny_recipe.parent}")
+
+
+def test_a_codec_can_be_used_with_its_first_codebooks(tiny_recipe: Path, catalog: Catalog) -> None:
+    folder = run(tiny_recipe, catalog, "codec.codebooks=1").folder
+    trained = open_run(folder, catalog, "cpu")
+    assert trained.codec.num_codebooks == 1
+    with pytest.raises(RecipeError, match="the codec has 2 codebooks"):
+        run(tiny_recipe, catalog, "codec.codebooks=3")

@@ -172,6 +172,14 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class PretrainedTask(Protocol):
+    """A task that ships language models, for recipes that say ``lm.init: embedded``."""
+
+    weights: Path
+    """Folder that holds a model's folder for each role."""
+
+
 class Metric(Protocol):
     """A score over a set of items."""
 

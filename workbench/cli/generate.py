@@ -33,13 +33,13 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
 
         from workbench.api.types import Audio, Wish
         from workbench.audio.io import read_audio, write_audio
-        from workbench.cli.runs import find_run
+        from workbench.pipeline.comparison import find_run
         from workbench.pipeline.experiment import resolve_device
         from workbench.pipeline.trained import open_run
 
         sampling = {"temperature": temperature, "top_p": top_p}
         chosen = {name: value for name, value in sampling.items() if value is not None}
-        trained = open_run(find_run(run, results), catalog, resolve_device(device), chosen)
+        trained = open_run(find_run(run, results).folder, catalog, resolve_device(device), chosen)
         heard = None if prompt is None else read_audio(prompt)
         wish = Wish(text=text, language=lang, seconds=seconds)
         audio, before = trained.generate(wish, heard, seed)

@@ -14,6 +14,7 @@ import torch
 
 from workbench.api.types import Audio
 from workbench.audio.io import flac_bytes, read_audio
+from workbench.audio.signal import convert
 from workbench.evaluation.table import Role
 from workbench.pipeline.plots import spectrogram_png
 
@@ -94,7 +95,7 @@ def joined(item: ListeningItem, version: Version) -> tuple[Audio, float]:
     audio = read_audio(version.audio)
     if item.prompt is None:
         return audio, 0.0
-    prompt = read_audio(item.prompt)
+    prompt = convert(read_audio(item.prompt), audio.sample_rate, audio.channels)
     return Audio(torch.cat([prompt.samples, audio.samples], -1), audio.sample_rate), prompt.seconds
 
 

@@ -10,9 +10,17 @@ from typing import Any
 from torch import nn
 
 from workbench.api.errors import RecipeError
-from workbench.api.protocols import Codec, SemanticEncoder, Task, TrainableCodec, TrainableEncoder
+from workbench.api.protocols import (
+    Codec,
+    PretrainedTask,
+    SemanticEncoder,
+    Task,
+    TrainableCodec,
+    TrainableEncoder,
+)
 from workbench.api.types import Split
 from workbench.audio.dataset import AudioDataset
+from workbench.codec.fewer import use_codebooks
 from workbench.lm.config import LMConfig
 from workbench.lm.storage import build_model, load_model, save_model
 from workbench.lm.training import LMTrainee, sequence_batches
@@ -23,6 +31,9 @@ from workbench.pipeline.store import StageFolder, weights_key
 from workbench.pipeline.tokens import TokenizedSplit
 from workbench.recipe.schema import CodecSlot, EncoderSlot
 
+CODEC_KEY = "codec.txt"
+"""Beside a language model's weights: the key of the codec whose codes it knows."""
+
 
 @dataclass(frozen=True)
 class BuiltCodec:
@@ -30,6 +41,10 @@ class BuiltCodec:
 
     slot: CodecSlot
     model: Codec
+
+    def at_bandwidth(self) -> BuiltCodec:
+        """The same codec with only as many codebooks as the recipe uses."""
+        return replace(self, model=use_codebooks(self.model, self.slot.codebooks))
 
 
 @dataclass(frozen=True)
@@ -155,7 +170,7 @@ def train_language_models(
     base = LMConfig.of(section.model, codec.num_codebooks, codec.codebook_size)
     models, stages = {}, {}
     for role, config in task.language_models(codec, base).items():
-        stage = _train_language_model(experiment, task, role, config, tokens, tokens_key)
+        stage = _train_language_model(experiment, task, role, config, tokens, tokens_key, codec)
         models[role] = load_model(stage.path / "weights", experiment.device)
         stages[role] = stage
     return LanguageModels(models, stages)
@@ -168,10 +183,12 @@ def _train_language_model(
     config: LMConfig,
     tokens: Mapping[Split, TokenizedSplit],
     tokens_key: str,
+    codec: Codec,
 ) -> StageFolder:
     recipe = experiment.recipe
     section = recipe.lm
-    start = None if section.init == "scratch" else Path(section.init)
+    codec_key = weights_key(codec)
+    start = starting_weights(task, section.init, role, codec_key)
     inputs = {
         "task": experiment.identity("task", recipe.task),
         "role": role,
@@ -191,9 +208,33 @@ def _train_language_model(
         session.fit(LMTrainee(model, section.training), batches)
         if session.rank == 0:
             save_model(model, folder.path / "weights")
+            (folder.path / "weights" / CODEC_KEY).write_text(codec_key)
         return {"steps": section.training.steps, "parameters": count_parameters(model)}
 
     return experiment.stage(f"lm/{role}", inputs, build, parallel=True)
+
+
+def starting_weights(task: Task, init: str, role: str, codec_key: str) -> Path | None:
+    """The folder that a language model starts from; None for a start from scratch.
+
+    Codes of two codecs mean different things, so weights that know another codec's are refused.
+    """
+    if init == "scratch":
+        return None
+    if init == "embedded" and not isinstance(task, PretrainedTask):
+        raise RecipeError(["lm.init = 'embedded': this task ships no language model; use scratch"])
+    folder = task.weights if isinstance(task, PretrainedTask) and init == "embedded" else Path(init)
+    folder = folder / role if (folder / role).is_dir() else folder
+    known = folder / CODEC_KEY
+    if not known.exists():
+        raise RecipeError(
+            [f"lm.init = {init!r}: {folder} holds no language model of the workbench"]
+        )
+    if known.read_text() != codec_key:
+        raise RecipeError(
+            [f"lm.init = {init!r}: was trained on another codec's codes; use lm.init=scratch"]
+        )
+    return folder
 
 
 def training_inputs(slot: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
 
         teachers = train_teachers(experiment, teachers, data, corpus_key)
         codec = build_codec(experiment, recipe.codec, teachers)
-        codec = train_codec(experiment, codec, teachers, data, corpus_key)
+        codec = train_codec(experiment, codec, teachers, data, corpus_key).at_bandwidth()
         record.codec(teachers, codec)
         if not recipe.task.chosen:
             return record.finish()

@@ -56,6 +56,7 @@ def tokenize(
         "corpus": corpus_key,
         "codec": experiment.identity("codec", experiment.recipe.codec),
         "weights": weights_key(codec),
+        "codebooks": codec.num_codebooks,
     }
 
     def build(folder: StageFolder) -> dict[str, object]:

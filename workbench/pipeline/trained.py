@@ -17,6 +17,7 @@ from workbench.api.protocols import Codec, Task
 from workbench.api.settings import SamplingSettings
 from workbench.api.types import Audio, Codes, Wish
 from workbench.audio.signal import convert
+from workbench.codec.fewer import use_codebooks
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.lm.generate import Generator
@@ -64,7 +65,11 @@ def describe_models(
             {"name": t.slot.name, "options": t.slot.options, "weight": t.slot.weight}
             for t in teachers
         ],
-        "codec": {"name": codec.slot.name, "options": codec.slot.options},
+        "codec": {
+            "name": codec.slot.name,
+            "options": codec.slot.options,
+            "codebooks": codec.slot.codebooks,
+        },
         "task": {"name": task.name, "options": task.options},
         "language_models": {role: str(path) for role, path in models.items()},
     }
@@ -87,7 +92,9 @@ def open_run(
         for e in models["encoders"]
     )
     with_encoders = Context(catalog, device, record["seed"], encoders)
-    codec = with_encoders.build("codec", models["codec"]["name"], models["codec"]["options"])
+    slot = models["codec"]
+    full = with_encoders.build("codec", slot["name"], slot["options"])
+    codec = use_codebooks(full, slot["codebooks"])
     task = context.build("task", models["task"]["name"], models["task"]["options"])
     settings = SamplingSettings(**{**record["sampling"], **(sampling or {})})
     generators = {

@@ -39,6 +39,11 @@ class CodecSlot(Slot):
 
     training: TrainingSettings = field(default_factory=TrainingSettings)
     """Training of the codec; `steps: 0` takes it as is."""
+    codebooks: int = 0
+    """Use only this many of its codebooks, the first ones, once it is trained; 0 uses all."""
+
+    def __post_init__(self) -> None:
+        check(self.codebooks >= 0, "codebooks", self.codebooks, "at least 0")
 
 
 @dataclass
@@ -46,7 +51,8 @@ class LMSection:
     """The language models of the task."""
 
     init: str = "scratch"
-    """Weights to start from: `scratch`, `embedded` (shipped with the task), or a folder."""
+    """Weights to start from: `scratch`, `embedded` (shipped with the task), or a folder with a model
+    (or, for a task with several, one folder for each role). They must know the same codec's codes."""
     model: LMSizes = field(default_factory=LMSizes)
     """Size and shape of each model."""
     training: TrainingSettings = field(default_factory=TrainingSettings)

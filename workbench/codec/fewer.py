@@ -1,0 +1,49 @@
+"""A codec at a lower bandwidth: the first codebooks of a residual quantiser alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from workbench.api.errors import RecipeError
+from workbench.api.protocols import Codec
+from workbench.api.types import Codes
+
+
+class FewerCodebooks(nn.Module):
+    """``codec`` with only its first ``codebooks``; implements the codec protocol.
+
+    Residual codebooks refine one another, so the first ones decode by themselves.
+    """
+
+    def __init__(self, codec: Codec, codebooks: int) -> None:
+        super().__init__()
+        self.codec: Any = codec  # registered as a submodule where it is a module
+        self.sample_rate = codec.sample_rate
+        self.channels = codec.channels
+        self.frame_rate = codec.frame_rate
+        self.codebook_size = codec.codebook_size
+        self.num_codebooks = codebooks
+
+    def encode(self, wav: Tensor, lengths: Tensor | None = None) -> Codes:
+        """Codes ``[B, codebooks, F]`` of audio ``[B, C, T]``."""
+        codes: Codes = self.codec.encode(wav, lengths)
+        return replace(codes, values=codes.values[:, : self.num_codebooks])
+
+    def decode(self, codes: Codes) -> Tensor:
+        """Audio ``[B, C, T]``."""
+        wav: Tensor = self.codec.decode(codes)
+        return wav
+
+
+def use_codebooks(codec: Codec, codebooks: int) -> Codec:
+    """``codec`` with its first ``codebooks``; 0 is all of them."""
+    if codebooks in (0, codec.num_codebooks):
+        return codec
+    if codebooks > codec.num_codebooks:
+        raise RecipeError(
+            [f"codec.codebooks = {codebooks}: the codec has {codec.num_codebooks} codebooks"]
+        )
+    return FewerCodebooks(codec, codebooks)
