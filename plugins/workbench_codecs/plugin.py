@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench_codecs.encodec_codec import EncodecCodec
     from workbench_codecs.transformers_codecs import TransformersCodec
 
-EMBEDDED = Path(__file__).parent / "parts" / "xcodec"
+EMBEDDED = Path(__file__).parent / "weights" / "tiny"
 
 
 @dataclass

@@ -253,7 +253,7 @@ def test_names_of_any_number_of_strides_are_found() -> None:
 
 def test_a_codec_that_transformers_cannot_hold_says_why(tmp_path: Path) -> None:
     codec = small_codec("spectral", (FakeTeacher(),), channels=2, normalise=True)
-    with pytest.raises(WeightsError, match="'spectral'.*'istft'.*2 channels.*normalised"):
+    with pytest.raises(WeightsError, match=r"'spectral'.*'istft'.*2 channels.*normalised"):
         codec.save_pretrained(tmp_path)
 
 

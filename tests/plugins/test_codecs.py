@@ -146,7 +146,7 @@ def test_encodec_bandwidths(catalog: Catalog) -> None:
         for kbps in (1.5, 24.0)
     ]
     assert counts == [2, 32]
-    with pytest.raises(ValueError, match="bandwidth must be one of 1.5, 3, 6, 12, 24"):
+    with pytest.raises(ValueError, match=r"bandwidth must be one of 1\.5, 3, 6, 12, 24"):
         build(catalog, "encodec", {"weights": "random", "bandwidth": 7.0})
 
 
