@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from workbench.api.errors import PluginError
 from workbench.api.types import Condition, Sequence
 from workbench.lm.config import LMConfig
 from workbench.lm.patterns import Pattern, build_pattern
@@ -24,7 +25,8 @@ class LMBatch:
     the flat positions (b T + t) that predict a token of codebook k, and those tokens. Only what is
     trained appears there: no prompt, no padding. ``memory`` ``[B, S, D]`` and ``allowed`` (bool
     ``[B, S]``, its valid vectors) are there for a model with cross-attention; ``bare`` (bool
-    ``[B]``) marks items that go without their condition.
+    ``[B]``) marks items that go without their condition. ``visible`` (bool ``[B, T]``, what is no
+    padding) is there for a model whose attention goes both ways.
     """
 
     rows: Tensor
@@ -33,17 +35,27 @@ class LMBatch:
     bare: Tensor
     memory: Tensor | None = None
     allowed: Tensor | None = None
+    visible: Tensor | None = None
 
     def to(self, device: torch.device) -> LMBatch:
         """The same batch on ``device``."""
+        optional = (self.memory, self.allowed, self.visible)
         return LMBatch(
             self.rows.to(device),
             tuple(position.to(device) for position in self.positions),
             tuple(target.to(device) for target in self.targets),
             self.bare.to(device),
-            None if self.memory is None else self.memory.to(device),
-            None if self.allowed is None else self.allowed.to(device),
+            *(None if tensor is None else tensor.to(device) for tensor in optional),
         )
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """One item: ``rows`` ``[T, W]``, and its trained positions and targets by codebook."""
+
+    rows: Tensor
+    positions: list[Tensor]
+    targets: list[Tensor]
 
 
 def token_rows(vocabulary: Vocabulary, pattern: Pattern, tokens: Tensor) -> Tensor:
@@ -76,7 +88,16 @@ def collate(config: LMConfig, sequences: Iterable[Sequence], bare: Tensor) -> LM
         _lay_out(config, vocabulary, pattern, item, dropped)
         for item, dropped in zip(items, bare.tolist(), strict=True)
     ]
-    rows = pad_sequence([each[0] for each in laid_out], True, float(vocabulary.nothing))
+    return assemble(config, laid_out, [item.condition for item in items], bare)
+
+
+def assemble(
+    config: LMConfig, laid_out: list[LaidOut], conditions: list[Condition], bare: Tensor
+) -> LMBatch:
+    """Items side by side, padded on the right."""
+    rows = pad_sequence(
+        [each.rows for each in laid_out], True, float(Vocabulary.of(config).nothing)
+    )
     length = rows.shape[1]
     if length > config.context:
         raise ValueError(
@@ -84,18 +105,32 @@ def collate(config: LMConfig, sequences: Iterable[Sequence], bare: Tensor) -> LM
         )
     positions, targets = [], []
     for k in range(config.num_codebooks):
-        at = [each[1][k] + b * length for b, each in enumerate(laid_out)]
+        at = [each.positions[k] + b * length for b, each in enumerate(laid_out)]
         positions.append(torch.cat(at))
-        targets.append(torch.cat([each[2][k] for each in laid_out]))
-    memory, allowed = collate_memory(config, [item.condition for item in items])
-    return LMBatch(rows, tuple(positions), tuple(targets), bare, memory, allowed)
+        targets.append(torch.cat([each.targets[k] for each in laid_out]))
+    memory, allowed = collate_memory(config, conditions)
+    visible = None
+    if config.given_codebooks:
+        lengths = torch.tensor([len(each.rows) for each in laid_out])
+        visible = torch.arange(length)[None] < lengths[:, None]
+    return LMBatch(rows, tuple(positions), tuple(targets), bare, memory, allowed, visible)
+
+
+def check_codebooks(config: LMConfig, codes: Tensor, what: str) -> None:
+    """Codes that a task hands over must be ``[K, F]`` with the model's own K."""
+    if codes.dim() != 2 or len(codes) != config.num_codebooks:
+        raise PluginError(
+            f"{what} must be codes [{config.num_codebooks}, frames], as the model has "
+            f"{config.num_codebooks} codebooks; got shape {list(codes.shape)}"
+        )
 
 
 def _lay_out(
     config: LMConfig, vocabulary: Vocabulary, pattern: Pattern, item: Sequence, bare: bool
-) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Input rows ``[T, W]`` of an item, and its trained positions and targets by codebook."""
+) -> LaidOut:
+    """An item for an autoregressive model: each position predicts the next step."""
     codes = item.codes
+    check_codebooks(config, codes, "a training sequence")
     trained = torch.zeros_like(codes)
     trained[:, item.loss_from :] = 1
     if config.end_symbol:  # one more frame, whose first codebook says "the end"
@@ -112,7 +147,7 @@ def _lay_out(
         steps, slots = torch.nonzero(mask & (books == k), as_tuple=True)
         positions.append(steps + len(lead) - 1)
         targets.append(tokens[steps, slots])
-    return rows, positions, targets
+    return LaidOut(rows, positions, targets)
 
 
 def collate_memory(

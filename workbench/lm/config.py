@@ -24,6 +24,9 @@ class LMConfig(LMSizes):
     """Width of the vectors to attend to across (a text encoder's output); 0: no cross-attention."""
     end_symbol: bool = False
     """Learn where a sequence ends, so that generation may stop by itself."""
+    given_codebooks: int = 0
+    """0: the model is autoregressive. Above 0: it is given that many codebooks of all frames and
+    fills in the others, one codebook of all frames at a time (see :mod:`workbench.lm.refine`)."""
     condition_dropout: float = 0.0
     """Probability of training an item without its condition, which guidance needs."""
 
@@ -36,8 +39,19 @@ class LMConfig(LMSizes):
             f"a multiple of twice the number of heads ({2 * self.heads})",
         )
         check(self.pattern in PATTERNS, "pattern", self.pattern, f"one of {', '.join(PATTERNS)}")
-        for name in ("num_codebooks", "codebook_size", "prefix_symbols", "memory_dim"):
+        sizes = (
+            "num_codebooks",
+            "codebook_size",
+            "prefix_symbols",
+            "memory_dim",
+            "given_codebooks",
+        )
+        for name in sizes:
             check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        self._check_conditions()
+        self._check_given()
+
+    def _check_conditions(self) -> None:
         dropped = self.condition_dropout
         check(0 <= dropped < 1, "condition_dropout", dropped, "in [0, 1)")
         conditioned = bool(self.prefix_symbols or self.memory_dim)
@@ -46,6 +60,22 @@ class LMConfig(LMSizes):
             "condition_dropout",
             dropped,
             "0 for a model without condition (prefix_symbols and memory_dim are 0)",
+        )
+
+    def _check_given(self) -> None:
+        if not self.given_codebooks:
+            return
+        check(
+            self.given_codebooks < self.num_codebooks,
+            "given_codebooks",
+            self.given_codebooks,
+            f"below num_codebooks ({self.num_codebooks})",
+        )
+        check(
+            not self.end_symbol,
+            "end_symbol",
+            self.end_symbol,
+            "false where codebooks are given, and with them the length",
         )
 
     @classmethod

@@ -46,6 +46,10 @@ class InferenceModel:
 
     def __init__(self, model: TransformerLM, precision: Precision = "fp32") -> None:
         config = model.config
+        if config.given_codebooks:
+            raise ValueError(
+                "a model that fills in codebooks is no autoregressive one: use Refiner"
+            )
         self.config = config
         self.vocabulary = model.vocabulary
         self.pattern = model.pattern

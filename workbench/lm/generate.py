@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from workbench.api.settings import SamplingSettings
 from workbench.api.types import Condition
-from workbench.lm.collate import collate_memory, lead_rows, token_rows
+from workbench.lm.collate import check_codebooks, collate_memory, lead_rows, token_rows
 from workbench.lm.decode import Decoder, InferenceModel
 from workbench.lm.matrices import Precision
 from workbench.lm.sampling import guided, item_uniforms, sample, sample_aware
@@ -106,6 +106,7 @@ class Generator:
         self, number: int, prompt: Tensor, frames: int, condition: Condition, seed: int
     ) -> _Item:
         model, pattern = self.model, self.model.pattern
+        check_codebooks(model.config, prompt, "a prompt")
         prompt = prompt.cpu()
         tokens = pattern.arrange(F.pad(prompt, (0, frames), value=UNKNOWN)[None], model.absent)[0]
         first = pattern.first_step(prompt.shape[1])

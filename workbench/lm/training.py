@@ -18,6 +18,7 @@ from workbench.api.errors import WorkbenchError
 from workbench.api.settings import TrainingSettings
 from workbench.api.types import Sequence, TokenizedExample
 from workbench.lm.collate import LMBatch, collate
+from workbench.lm.refine import collate_stage
 from workbench.lm.transformer import TransformerLM
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ MAX_DRAWS = 100
 """Draws of an example in a row that may be too short before the corpus counts as unusable."""
 
 
-def codebook_losses(model: TransformerLM, batch: LMBatch, reduction: str = "mean") -> list[Tensor]:
-    """Cross-entropy in nats of each codebook's trained tokens."""
+def codebook_losses(model: TransformerLM, batch: LMBatch) -> list[Tensor]:
+    """Cross-entropy in nats of each codebook's trained tokens, ``[N_k]``."""
     memory = None if batch.memory is None else model.without_memory(batch.memory, batch.bare)
-    hidden = model(batch.rows, memory, batch.allowed).flatten(0, 1)
+    hidden = model(batch.rows, memory, batch.allowed, batch.visible).flatten(0, 1)
     return [
-        F.cross_entropy(model.logits(hidden[at], k).float(), targets, reduction=reduction)
+        F.cross_entropy(model.logits(hidden[at], k).float(), targets, reduction="none")
         for k, (at, targets) in enumerate(zip(batch.positions, batch.targets, strict=True))
     ]
 
@@ -41,7 +42,7 @@ def codebook_losses(model: TransformerLM, batch: LMBatch, reduction: str = "mean
 class LMTrainee:
     """What the training loop needs to train a language model on :class:`LMBatch` batches.
 
-    The loss is the mean of the codebooks' cross-entropies, each codebook counting alike.
+    The loss is the mean cross-entropy of all trained tokens.
     """
 
     def __init__(self, model: TransformerLM, settings: TrainingSettings) -> None:
@@ -71,14 +72,15 @@ class LMTrainee:
         step: int,  # noqa: ARG002 - part of the protocol
         optimise: Optimise,
     ) -> Mapping[str, float | Tensor]:
-        """One optimisation step; logs the loss and each codebook's perplexity."""
+        """One optimisation step; logs the loss and the perplexity of each codebook in the batch."""
         self.model.train()
         losses = codebook_losses(self.model, batch.to(self.model.heads.device))
-        loss = torch.stack(losses).mean()
+        loss = torch.cat(losses).mean()
         norm = optimise(loss, "model")
         scalars: dict[str, float | Tensor] = {"loss": loss.detach(), "gradient_norm": norm}
         for k, each in enumerate(losses):
-            scalars[f"perplexity_{k + 1}"] = each.detach().exp()
+            if len(each):
+                scalars[f"perplexity_{k + 1}"] = each.detach().mean().exp()
         return scalars
 
 
@@ -117,7 +119,11 @@ def sequence_batches(
             rng = np.random.default_rng((seed, epoch, place, 1))
             sequences.append(_draw(task, role, items, order(epoch)[place], rng))
             bare.append(bool(rng.random() < config.condition_dropout))
-        return collate(config, sequences, torch.tensor(bare))
+        if not config.given_codebooks:
+            return collate(config, sequences, torch.tensor(bare))
+        rng = np.random.default_rng((seed, step, rank, 2))
+        stage = int(rng.integers(config.given_codebooks, config.num_codebooks))
+        return collate_stage(config, sequences, torch.tensor(bare), stage)
 
     return batches
 
@@ -151,20 +157,34 @@ def score_sequences(
 ) -> list[SequenceScore]:
     """Score held-out sequences, from each one's ``loss_from`` on, in order.
 
-    The perplexity of codebook k over many is ``exp(sum nats[k] / sum tokens[k])``.
+    The perplexity of codebook k over many is ``exp(sum nats[k] / sum tokens[k])``. A model that
+    fills in codebooks is scored stage by stage, each given the true codebooks before.
     """
     model.eval()
     items = list(sequences)
     scores = []
     for first in range(0, len(items), batch_size):
-        part = items[first : first + batch_size]
-        batch = collate(model.config, part, torch.zeros(len(part), dtype=torch.bool))
-        length = batch.rows.shape[1]
-        batch = batch.to(model.heads.device)
-        losses = codebook_losses(model, batch, reduction="none")
-        owners = [at // length for at in batch.positions]
-        for b in range(len(part)):
-            mine = [loss[owner == b] for loss, owner in zip(losses, owners, strict=True)]
-            nats = tuple(float(each.double().sum()) for each in mine)
-            scores.append(SequenceScore(nats, tuple(len(each) for each in mine)))
+        scores += _score_batch(model, items[first : first + batch_size])
     return scores
+
+
+def _score_batch(model: TransformerLM, items: list[Sequence]) -> list[SequenceScore]:
+    config = model.config
+    bare = torch.zeros(len(items), dtype=torch.bool)
+    if config.given_codebooks:
+        stages = range(config.given_codebooks, config.num_codebooks)
+        passes = [collate_stage(config, items, bare, stage) for stage in stages]
+    else:
+        passes = [collate(config, items, bare)]
+    nats = torch.zeros(len(items), config.num_codebooks, dtype=torch.float64)
+    tokens = torch.zeros(len(items), config.num_codebooks, dtype=torch.long)
+    for batch in passes:
+        losses = codebook_losses(model, batch.to(model.heads.device))
+        for k, (at, loss) in enumerate(zip(batch.positions, losses, strict=True)):
+            owners = at // batch.rows.shape[1]
+            nats[:, k].index_add_(0, owners, loss.cpu().double())
+            tokens[:, k].index_add_(0, owners, torch.ones_like(owners))
+    return [
+        SequenceScore(tuple(n), tuple(t))
+        for n, t in zip(nats.tolist(), tokens.tolist(), strict=True)
+    ]

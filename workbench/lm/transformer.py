@@ -39,13 +39,17 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, causal: bool = True) -> Tensor:
-        """``[B, T, D]`` of ``[B, T, D]``; causal: position t sees positions 0 to t."""
+    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, visible: Tensor | None) -> Tensor:
+        """``[B, T, D]`` of ``[B, T, D]``.
+
+        Without ``visible``, position t sees positions 0 to t; otherwise all see the positions that
+        it marks, bool ``[B, 1, 1, T]``.
+        """
         batch, length, width = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         q, k = rotate(q, cosines, sines), rotate(k, cosines, sines)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
         return self.out(y.transpose(1, 2).reshape(batch, length, width))  # type: ignore[no-any-return]
 
 
@@ -111,10 +115,11 @@ class Block(nn.Module):
         x: Tensor,
         rotary: tuple[Tensor, Tensor],
         memory: Tensor | None,
+        visible: Tensor | None,
         allowed: Tensor | None,
     ) -> Tensor:
         """``[B, T, D]`` of ``[B, T, D]``."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), *rotary))
+        x = x + self.dropout(self.attention(self.attention_norm(x), *rotary, visible))
         if self.cross is not None and self.cross_norm is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), memory, allowed))
         x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -181,19 +186,26 @@ class TransformerLM(nn.Module):
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def forward(
-        self, rows: Tensor, memory: Tensor | None = None, allowed: Tensor | None = None
+        self,
+        rows: Tensor,
+        memory: Tensor | None = None,
+        allowed: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Hidden states ``[B, T, D]`` (normalised) of input rows int64 ``[B, T, W]``.
 
         ``memory`` is float32 ``[B, S, memory_dim]``, ``allowed`` bool ``[B, S]`` its valid vectors.
+        ``visible`` (bool ``[B, T]``) makes attention go both ways, to those positions.
         """
         x = self.dropout(self.embedding(rows).sum(dim=2))
         cosines, sines = self.get_buffer("cosines"), self.get_buffer("sines")
         rotary = (cosines[: rows.shape[1]], sines[: rows.shape[1]])
         if allowed is not None:
             allowed = allowed[:, None, None, :]
+        if visible is not None:
+            visible = visible[:, None, None, :]
         for block in self.blocks:
-            x = block(x, rotary, memory, allowed)
+            x = block(x, rotary, memory, visible, allowed)
         return self.norm(x)  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor, codebook: int) -> Tensor:

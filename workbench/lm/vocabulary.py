@@ -19,11 +19,17 @@ class Vocabulary:
     num_codebooks: int
     codebook_size: int
     prefix_symbols: int
+    given_codebooks: int
 
     @classmethod
     def of(cls, config: LMConfig) -> Vocabulary:
         """The vocabulary of a model with these settings."""
-        return cls(config.num_codebooks, config.codebook_size, config.prefix_symbols)
+        return cls(
+            config.num_codebooks,
+            config.codebook_size,
+            config.prefix_symbols,
+            config.given_codebooks,
+        )
 
     @property
     def absent(self) -> int:
@@ -54,7 +60,12 @@ class Vocabulary:
         """Row of prefix symbol 0; the others follow in order."""
         return self.start + 3
 
+    def stage_row(self, codebook: int) -> int:
+        """Row that says which codebook is being filled in, where codebooks are given."""
+        return self.prefix_row + self.prefix_symbols + codebook - self.given_codebooks
+
     @property
     def size(self) -> int:
         """Number of rows."""
-        return self.prefix_row + self.prefix_symbols
+        stages = self.num_codebooks - self.given_codebooks if self.given_codebooks else 0
+        return self.prefix_row + self.prefix_symbols + stages
