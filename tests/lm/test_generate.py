@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from tests.lm.models import CONDITIONED, PATTERNS, TINY, codes, condition, decisive
+from workbench.api.errors import PluginError, RecipeError, WorkbenchError
 from workbench.api.settings import SamplingSettings
 from workbench.api.types import Condition
 from workbench.lm.collate import lead_rows, token_rows
 from workbench.lm.generate import Generator
+from workbench.lm.refine import Refiner
 
 PROMPTS = [codes(n, seed=n) for n in (4, 0, 7, 4)]
 FRAMES = [9, 12, 3, 9]
@@ -133,10 +135,22 @@ def test_progress_counts_every_step_of_every_batch():
 
 
 def test_what_does_not_fit_the_context_is_refused_before_anything_runs():
-    with pytest.raises(ValueError, match=r"item 1: .* take 153 positions.*context is 150"):
+    with pytest.raises(WorkbenchError, match=r"item 1: .* take 153 positions.*context is 150"):
         Generator(decisive(replace(TINY, context=150)), SamplingSettings())(
             [codes(0), codes(20)], [40, 30 + 1]
         )
+
+
+@pytest.mark.parametrize("kind", [Generator, Refiner])
+def test_guidance_is_refused_where_the_model_never_learnt_to_do_without(kind):
+    config = replace(TINY, given_codebooks=int(kind is Refiner))
+    with pytest.raises(RecipeError, match=r"guidance_scale = 2\.0: must be 1"):
+        kind(decisive(config), SamplingSettings(guidance_scale=2.0))
+
+
+def test_a_memory_that_is_missing_is_the_tasks_fault():
+    with pytest.raises(PluginError, match=r"Condition\.memory"):
+        Generator(decisive(CONDITIONED), SamplingSettings())([codes(2)], 3)
 
 
 def test_no_frames_and_no_items_give_nothing():

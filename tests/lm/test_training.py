@@ -189,7 +189,7 @@ def test_codes_of_another_number_of_codebooks_are_refused():
 
 
 def test_a_sequence_beyond_the_context_is_refused():
-    with pytest.raises(ValueError, match="180 positions is longer than context 160"):
+    with pytest.raises(WorkbenchError, match=r"takes 180 positions, but .* context is 160"):
         batch_of(TINY, sequence(60))
 
 

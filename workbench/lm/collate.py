@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from workbench.api.errors import PluginError
+from workbench.api.errors import PluginError, WorkbenchError
 from workbench.api.types import Condition, Sequence
 from workbench.lm.config import LMConfig
 from workbench.lm.patterns import Pattern, build_pattern
@@ -100,8 +100,9 @@ def assemble(
     )
     length = rows.shape[1]
     if length > config.context:
-        raise ValueError(
-            f"a sequence of {length} positions is longer than context {config.context}"
+        raise WorkbenchError(
+            f"a training sequence takes {length} positions, but the model's context is "
+            f"{config.context}: raise context, or train on less at a time"
         )
     positions, targets = [], []
     for k in range(config.num_codebooks):
@@ -159,7 +160,7 @@ def collate_memory(
     memories = [condition.memory for condition in conditions]
     present = [memory for memory in memories if memory is not None]
     if len(present) < len(memories):
-        raise ValueError("a model with memory_dim needs Condition.memory on every item")
+        raise PluginError("a model with memory_dim needs Condition.memory on every item")
     lengths = torch.tensor([len(memory) for memory in present])
     padded = pad_sequence(present, batch_first=True)
     return padded, torch.arange(padded.shape[1])[None] < lengths[:, None]

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from workbench.api.errors import RecipeError, WorkbenchError
 from workbench.api.settings import SamplingSettings
 from workbench.api.types import Condition
 from workbench.lm.collate import check_codebooks, collate_memory, lead_rows, token_rows
+from workbench.lm.config import LMConfig
 from workbench.lm.decode import Decoder, InferenceModel
 from workbench.lm.matrices import Precision
 from workbench.lm.sampling import guided, item_uniforms, sample, sample_aware
@@ -44,6 +46,18 @@ class _Item:
     condition: Condition
 
 
+def check_guidance(config: LMConfig, sampling: SamplingSettings) -> None:
+    """Guidance needs a model that has learnt to do without its condition."""
+    if sampling.guidance_scale != 1 and not config.condition_dropout:
+        raise RecipeError(
+            [
+                f"guidance_scale = {sampling.guidance_scale}: must be 1 for a model trained "
+                "without condition_dropout"
+            ],
+            "sampling",
+        )
+
+
 class Generator:
     """Draws continuations from a language model.
 
@@ -61,6 +75,7 @@ class Generator:
         max_batch: int = 16,
         precision: Precision = "fp32",
     ) -> None:
+        check_guidance(model.config, sampling)
         self.model = InferenceModel(model, precision)
         self.sampling = sampling
         self.max_batch = 1 if precision == "int8" else max_batch
@@ -118,7 +133,7 @@ class Generator:
         grid = tokens[first : first + pattern.steps(frames)]
         context = model.config.context
         if len(leads[0]) + len(tokens) - 1 > context:
-            raise ValueError(
+            raise WorkbenchError(
                 f"item {number}: {len(leads[0]) - 1} prefix symbols, {prompt.shape[1]} prompt and "
                 f"{frames} new frames take {len(leads[0]) + len(tokens) - 1} positions; "
                 f"the model's context is {context}"

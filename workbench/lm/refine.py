@@ -20,7 +20,7 @@ from workbench.api.settings import SamplingSettings
 from workbench.api.types import Condition, Sequence
 from workbench.lm.collate import LaidOut, LMBatch, assemble, check_codebooks, lead_rows
 from workbench.lm.config import LMConfig
-from workbench.lm.generate import Progress
+from workbench.lm.generate import Progress, check_guidance
 from workbench.lm.sampling import guided, item_uniforms, sample
 from workbench.lm.transformer import TransformerLM
 from workbench.lm.vocabulary import Vocabulary
@@ -71,6 +71,7 @@ class Refiner:
     ) -> None:
         if not model.config.given_codebooks:
             raise ValueError("an autoregressive model fills in nothing: use Generator")
+        check_guidance(model.config, sampling)
         self.model = model.eval()
         self.config = model.config
         self.sampling = sampling
