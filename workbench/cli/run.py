@@ -29,9 +29,11 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
 
         loaded = load_recipe(recipe, overrides or [], catalog)
         show_logs()
+        from workbench.pipeline.experiment import process_rank
         from workbench.pipeline.report import summary
         from workbench.pipeline.run import run_recipe
 
         report = run_recipe(loaded, catalog)
         other = "" if loaded.results == "results" else f" --results {loaded.results}"
-        Console().print(summary(report, f"workbench ui{other}"))
+        if process_rank() == 0:
+            Console().print(summary(report, f"workbench ui{other}"))
