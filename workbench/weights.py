@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -24,6 +25,15 @@ from workbench.api.errors import WeightsError
 SAFETENSORS = "model.safetensors"
 PICKLE = "pytorch_model.bin"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_MAKE_SCALAR = np.float64(0).__reduce__()[0]
+"""NumPy's function that a pickled number names."""
+_NUMPY_SCALARS: list[Any] = [
+    (_MAKE_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 pickles it
+    (_MAKE_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *{type(np.dtype(code)) for code in "?bhilqefdBHILQ"},
+]
+"""Plain numbers that training checkpoints hold beside tensors (a best score, say); no code."""
 _MOST_NAMES = 6
 """Names that an error lists before it only counts."""
 
@@ -119,7 +129,8 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file") from error
     except Exception as error:  # torch and safetensors raise many kinds for a bad file

@@ -31,7 +31,7 @@ _RENAMED = (
 _UNUSED = re.compile(
     r"^(audio|text)_transform\."  # heads of a second training loss
     r"|^audio_branch\.(spectrogram_extractor|logmel_extractor|tscam_conv|head)\."
-    r"|\.attn_mask$|position_ids$"
+    r"|\.attn_mask$|\.relative_position_index$|position_ids$"
 )
 """What embeddings don't depend on, or transformers computes for itself."""
 _TEXT_HEAD_WIDTH = 64

@@ -60,6 +60,7 @@ class SpeechEncoder(nn.Module):
         self.sample_rate = encoder.sample_rate
         self.frame_rate = encoder.frame_rate
         self.dim = encoder.dim
+        self.eval()
 
     def forward(self, wav: Tensor) -> Tensor:
         """Features float32 ``[B, D, F]`` of mono audio float32 ``[B, T]`` at ``sample_rate``."""

@@ -137,8 +137,8 @@ class MaskedPrediction:
     """Trains a :class:`WaveformEncoder` to predict its teachers: a ``Trainee`` of the session.
 
     ``teachers`` maps a name (used in the log) to a fitted teacher and the weight of its loss.
-    ``vary``, where given, makes the encoder's input from the clean audio ``[B, T]``. A batch is
-    audio ``[B, T]`` at the encoder's rate.
+    ``vary``, where given, makes the encoder's input from the clean audio ``[B, T]``; ``seed``
+    initialises the prediction heads. A batch is audio ``[B, T]`` at the encoder's rate.
     """
 
     def __init__(
@@ -148,6 +148,7 @@ class MaskedPrediction:
         masking: Masking,
         settings: TrainingSettings,
         vary: Callable[[Tensor], Tensor] | None = None,
+        seed: int = 0,
     ) -> None:
         self.encoder = encoder
         self.masking = masking
@@ -155,12 +156,10 @@ class MaskedPrediction:
         self.weights = {name: weight for name, (_, weight) in teachers.items()}
         self.teachers = nn.ModuleDict({name: teacher for name, (teacher, _) in teachers.items()})
         device = next(encoder.parameters()).device
-        self.heads = nn.ModuleDict(
-            {
-                name: nn.Linear(encoder.dim, teacher.outputs)
-                for name, (teacher, _) in teachers.items()
-            }
-        ).to(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # so that a resumed run starts its next round the same way
+            heads = {name: nn.Linear(encoder.dim, t.outputs) for name, (t, _) in teachers.items()}
+        self.heads = nn.ModuleDict(heads).to(device)
         parameters = [*encoder.parameters(), *self.heads.parameters()]
         self.optimizer = adamw(parameters, settings)
 

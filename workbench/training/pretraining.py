@@ -42,7 +42,7 @@ def train_round(
     for number, (teacher, _) in enumerate(teachers.values()):
         generator = torch.Generator().manual_seed(session.seed + number)
         teacher.to(session.device).fit(_sample(encoder, data, session), generator)
-    trainee = MaskedPrediction(encoder, teachers, masking, session.settings, vary)
+    trainee = MaskedPrediction(encoder, teachers, masking, session.settings, vary, session.seed)
 
     def batch(index: int) -> Tensor:
         crops = session.crops(data, index)
