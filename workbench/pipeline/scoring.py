@@ -54,7 +54,6 @@ def evaluate_generated(
     inputs = {
         "generation": output.key,
         "metrics": [experiment.identity("metric", slot) for slot in slots],
-        "bootstrap": experiment.recipe.evaluation.bootstrap,
     }
 
     def build(folder: StageFolder) -> dict[str, object]:

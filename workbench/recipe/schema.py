@@ -69,12 +69,9 @@ class EvaluationSection:
     """Metrics; an empty list takes those that the task names."""
     items: int = 64
     """Held-out items to generate and score; fewer where the corpus has fewer."""
-    bootstrap: int = 1000
-    """Resamples behind each 95 % interval."""
 
     def __post_init__(self) -> None:
         check(self.items >= 2, "items", self.items, "at least 2")
-        check(self.bootstrap >= 100, "bootstrap", self.bootstrap, "at least 100")
 
 
 @dataclass

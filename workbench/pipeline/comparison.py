@@ -1,0 +1,174 @@
+"""Puts runs side by side: which figures they share, and how far apart they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.api.errors import WorkbenchError
+from workbench.api.types import Figure
+from workbench.evaluation.provenance import differences
+from workbench.evaluation.statistics import Difference, paired_difference
+from workbench.evaluation.table import ResultTable, Role, number
+from workbench.pipeline.listening import ListeningItem, Version, read_index
+
+COMPARED: tuple[Role, ...] = ("result", "ceiling")
+"""Systems that runs are compared by; truth and floors are the same for all of them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has been measured, as its folder holds it."""
+
+    name: str
+    folder: Path
+    record: dict[str, Any]
+    recipe: dict[str, Any]
+    table: ResultTable
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure of one system over all runs.
+
+    ``differences`` holds each later run minus the first; ``unlike`` names the fields of provenance
+    in which a later run differs from the first.
+    """
+
+    figure: str
+    system: str
+    role: Role
+    values: tuple[Figure, ...]
+    differences: tuple[Difference, ...]
+    unlike: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    ``refused`` says which figures were left out, and why; ``changes`` which fields of a later
+    run's recipe differ from the first's.
+    """
+
+    runs: tuple[Run, ...]
+    lines: tuple[Line, ...]
+    refused: tuple[str, ...]
+    changes: tuple[tuple[str, ...], ...]
+
+
+def find_run(name: str, results: Path) -> Run:
+    """A run by folder, by name below ``results/runs``, by a unique prefix, or by MLflow run id."""
+    if (Path(name) / "run.json").exists():
+        return _load(Path(name).resolve())
+    folders = sorted(path.parent for path in (results / "runs").glob("*/run.json"))
+    found = [folder for folder in folders if folder.name == name]
+    found = found or [folder for folder in folders if folder.name.startswith(name)]
+    found = found or [f for f in folders if _record(f).get("mlflow_run_id") == name]
+    if len(found) == 1:
+        return _load(found[0])
+    what = "several runs begin with" if found else "there is no run"
+    names = ", ".join(folder.name for folder in found or folders) or "none"
+    raise WorkbenchError(f"{what} {name!r} in {results / 'runs'}. Runs: {names}")
+
+
+def compare_runs(runs: Sequence[Run], force: bool = False) -> Comparison:
+    """Every figure that all runs have. Unlike ones are refused, or kept and marked by ``force``."""
+    if len(runs) < 2:
+        raise WorkbenchError("a comparison needs at least two runs")
+    lines: list[Line] = []
+    refused: list[str] = []
+    for row in [row for role in COMPARED for row in runs[0].table.of_role(role)]:
+        for name in row.figures:
+            line = _line(runs, row.system, row.role, name)
+            if line is None:
+                refused.append(f"{name} of “{row.system}”: not every run has it")
+            elif any(line.unlike) and not force:
+                refused += _refusals(runs, line)
+            else:
+                lines.append(line)
+    if not lines:
+        reasons = "\n".join(f"  - {reason}" for reason in refused) or "  - the runs have no figures"
+        raise WorkbenchError(
+            f"no figure of these runs can be put side by side:\n{reasons}\n"
+            "--force does so all the same and marks what is unlike."
+        )
+    changes = [tuple(differences(runs[0].recipe, run.recipe)) for run in runs[1:]]
+    return Comparison(tuple(runs), tuple(lines), tuple(refused), tuple(changes))
+
+
+def listening_items(runs: Sequence[Run]) -> list[ListeningItem]:
+    """The items that all runs have: the first run's truth, then each run's compared systems."""
+    indices = [{item.id: item for item in read_index(run.folder)} for run in runs]
+    common = [item for key, item in indices[0].items() if all(key in i for i in indices[1:])]
+    items = []
+    for item in common:
+        versions = [version for version in item.versions if version.role == "truth"]
+        for run, index in zip(runs, indices, strict=True):
+            versions += [
+                Version(f"{run.name}: {version.system}", version.role, version.audio)
+                for version in index[item.id].versions
+                if version.role in COMPARED
+            ]
+        items.append(ListeningItem(item.id, item.title, versions, item.prompt))
+    return items
+
+
+def difference_text(difference: Difference, gap: str = " ") -> str:
+    """A difference with its sign and interval."""
+    size = max(abs(difference.value), abs(difference.high - difference.low))
+    low, high = number(difference.low, size), number(difference.high, size)
+    sign = "+" if difference.value > 0 else ""
+    return f"{sign}{number(difference.value, size)}{gap}[{low}, {high}]"
+
+
+def verdict(difference: Difference) -> str:
+    """A difference (later run minus first) in words."""
+    return {1: "clearly better", 2: "clearly worse", None: "no clear difference"}[difference.better]
+
+
+def _line(runs: Sequence[Run], system: str, role: Role, name: str) -> Line | None:
+    """One line, or None where a run lacks the figure."""
+    values = []
+    for run in runs:
+        row = next((row for row in run.table.rows if row.system == system), None)
+        if row is None or name not in row.figures:
+            return None
+        values.append(row.figures[name])
+    first = values[0]
+    return Line(
+        figure=name,
+        system=system,
+        role=role,
+        values=tuple(values),
+        differences=tuple(paired_difference(value, first) for value in values[1:]),
+        unlike=tuple(tuple(differences(first.settings, v.settings)) for v in values[1:]),
+    )
+
+
+def _refusals(runs: Sequence[Run], line: Line) -> list[str]:
+    return [
+        f"{line.figure} of “{line.system}”, {runs[0].name} against {run.name}: {', '.join(fields)}"
+        for run, fields in zip(runs[1:], line.unlike, strict=True)
+        if fields
+    ]
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    return record
+
+
+def _load(folder: Path) -> Run:
+    path = folder / "table.json"
+    if not path.exists():
+        status = _record(folder).get("status", "unknown")
+        raise WorkbenchError(f"run {folder.name!r} has no figures yet; its status is {status!r}")
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    table = ResultTable.from_json(path.read_text())
+    return Run(folder.name, folder, _record(folder), recipe, table)
