@@ -211,7 +211,6 @@ def test_every_problem_of_a_recipe_is_named_at_once(parts, write):
         ("threads=-1", "threads = -1: must be at least 0"),
         ("encoder.weight=-1", "encoder.weight = -1.0: must be at least 0"),
         ("evaluation.items=1", "evaluation.items = 1: must be at least 2"),
-        ("evaluation.items=1", "evaluation.items = 1: must be at least 2"),
         ("ablation.seeds=0", "ablation.seeds = 0: must be at least 1"),
         (
             "codec.training.betas=[1, 2]",
@@ -222,7 +221,7 @@ def test_every_problem_of_a_recipe_is_named_at_once(parts, write):
             "codec.training.accumulate = 3: must be a divisor of batch_size 8",
         ),
         ("lm.model.heads=3", "lm.model.width = 256: must be a multiple of heads 3"),
-        ("codec=null", "codec = None: expected a mapping of name, options, training"),
+        ("codec=null", "codec = None: expected a mapping of name, options, training, codebooks"),
         ("evaluation.metrics=distance", "evaluation.metrics = 'distance': expected a list of Slot"),
         (
             "extends=other.yaml",
