@@ -166,3 +166,18 @@ def test_schedules(schedule: str, expected: list[float]) -> None:
     )
     factors = [learning_rate_factor(settings, step, 5) for step in (0, 2, 3, 4)]
     assert factors == pytest.approx(expected)
+
+
+def test_looks_at_held_out_data_are_logged_and_change_nothing(tmp_path: Path) -> None:
+    settings = TrainingSettings(steps=5, validate_every=2, log_every=10)
+    plain, watched = Regression(settings), Regression(settings)
+    TrainingSession(settings, tmp_path / "plain").fit(plain, batches)
+
+    def validate() -> dict[str, float]:
+        return {"loss": float(torch.randn(()))}  # draws from the same generator as dropout
+
+    TrainingSession(settings, tmp_path / "watched").fit(watched, batches, validate=validate)
+    assert all(torch.equal(a, b) for a, b in zip(weights(plain), weights(watched), strict=True))
+    lines = (tmp_path / "watched" / "history.jsonl").read_text().splitlines()
+    looks = [json.loads(line)["step"] for line in lines if "validation_loss" in line]
+    assert looks == [1, 3, 4]

@@ -97,6 +97,8 @@ class TrainingSettings:
     """Decay of a running average of the weights, kept as the result; 0 keeps the last weights."""
     checkpoint_seconds: float = 60.0
     """Seconds between checkpoints; a killed run goes on from the last."""
+    validate_every: int = 200
+    """Steps between looks at held-out data, where the model has them; 0 for none."""
     log_every: int = 10
     """Steps between logged points."""
 
@@ -106,7 +108,7 @@ class TrainingSettings:
             check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("segment_seconds", "learning_rate", "checkpoint_seconds"):
             check(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("weight_decay", "warmup_steps", "clip_norm"):
+        for name in ("weight_decay", "warmup_steps", "clip_norm", "validate_every"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         check(
             len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),

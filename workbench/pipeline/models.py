@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from workbench.api.errors import RecipeError
@@ -18,12 +19,12 @@ from workbench.api.protocols import (
     TrainableCodec,
     TrainableEncoder,
 )
-from workbench.api.types import Split
+from workbench.api.types import Sequence, Split
 from workbench.audio.dataset import AudioDataset
 from workbench.codec.fewer import use_codebooks
 from workbench.lm.config import LMConfig
 from workbench.lm.storage import build_model, load_model, save_model
-from workbench.lm.training import LMTrainee, sequence_batches
+from workbench.lm.training import LMTrainee, score_sequences, sequence_batches
 from workbench.lm.transformer import TransformerLM
 from workbench.pipeline.corpus import require_split
 from workbench.pipeline.experiment import Experiment
@@ -205,13 +206,36 @@ def _train_language_model(
         local = session.round_batch_size // session.world
         shard = (session.rank, session.world)
         batches = sequence_batches(task, role, tokens["train"], model, local, recipe.seed, shard)
-        session.fit(LMTrainee(model, section.training), batches)
+        held_out = validation_sequences(task, role, tokens["validation"], recipe.seed)
+        validate = (lambda: held_out_loss(model, held_out)) if held_out else None
+        session.fit(LMTrainee(model, section.training), batches, validate=validate)
         if session.rank == 0:
             save_model(model, folder.path / "weights")
             (folder.path / "weights" / CODEC_KEY).write_text(codec_key)
         return {"steps": section.training.steps, "parameters": count_parameters(model)}
 
     return experiment.stage(f"lm/{role}", inputs, build, parallel=True)
+
+
+VALIDATION_SEQUENCES = 32
+"""Held-out sequences that a language model is scored on while it trains."""
+
+
+def validation_sequences(task: Task, role: str, items: TokenizedSplit, seed: int) -> list[Sequence]:
+    """The first validation items' sequences, the same at every look."""
+    rng = np.random.default_rng(seed)
+    drawn = (
+        task.training_sequence(role, items[i], rng)
+        for i in range(min(len(items), VALIDATION_SEQUENCES))
+    )
+    return [sequence for sequence in drawn if sequence is not None]
+
+
+def held_out_loss(model: TransformerLM, sequences: list[Sequence]) -> dict[str, float]:
+    """Mean negative log-likelihood of a held-out token, in nats."""
+    scores = score_sequences(model, sequences)
+    nats = sum(sum(score.nats) for score in scores)
+    return {"loss": nats / sum(sum(score.tokens) for score in scores)}
 
 
 def starting_weights(task: Task, init: str, role: str, codec_key: str) -> Path | None:
@@ -237,10 +261,14 @@ def starting_weights(task: Task, init: str, role: str, codec_key: str) -> Path |
     return folder
 
 
+UNFELT = ("checkpoint_seconds", "log_every", "validate_every")
+"""Training settings that leave the result as it is."""
+
+
 def training_inputs(slot: Any) -> dict[str, Any]:
-    """The training settings that change the result; how often to save or log does not."""
+    """The training settings that change the result."""
     settings: dict[str, Any] = asdict(slot.training)
-    return {k: v for k, v in settings.items() if k not in ("checkpoint_seconds", "log_every")}
+    return {k: v for k, v in settings.items() if k not in UNFELT}
 
 
 def count_parameters(model: Any) -> int:

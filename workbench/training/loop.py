@@ -27,7 +27,7 @@ from workbench.api.settings import TrainingSettings
 from workbench.training.averaging import WeightAverage
 from workbench.training.checkpoint import load_checkpoint, save_checkpoint
 from workbench.training.progress import StepProgress
-from workbench.training.session import Trainee, TrainingSession
+from workbench.training.session import Trainee, TrainingSession, Validate
 
 
 def run_loop(
@@ -36,6 +36,7 @@ def run_loop(
     batches: Callable[[int], Any],
     steps: int,
     phase: str,
+    validate: Validate | None = None,
 ) -> None:
     """Train ``trainee`` to step ``steps``; see :meth:`TrainingSession.fit`."""
     loop = _Loop(session, trainee, steps, phase)
@@ -47,6 +48,9 @@ def run_loop(
             scalars = loop.step(batches, step)
             if step % session.settings.log_every == 0 or step == steps - 1:
                 loop.record(step, scalars)
+            every = session.settings.validate_every
+            if validate and every and ((step + 1) % every == 0 or step == steps - 1):
+                loop.record(step, {f"validation_{k}": v for k, v in validate().items()})
             loop.checkpoint_if_due(step + 1)
             progress.advance(scalars)
     loop.finish(start)
@@ -120,8 +124,8 @@ class _Loop:
         """Backward, and on the last batch of a step: average over processes, clip, step."""
         if not bool(torch.isfinite(loss)):
             raise TrainingDiverged(
-                f"{self.session.title}: the {name} loss is {float(loss.detach())} at step {self.now}. "
-                f"The last good checkpoint is {self.path}. Lower learning_rate or clip_norm."
+                f"{self.session.title}: the {name} loss is {float(loss.detach())} at step "
+                f"{self.now}. The last good checkpoint is {self.path}. Lower learning_rate."
             )
         optimizer = self.optimizers[name]
         with torch.autocast(self.session.device.type, enabled=False):

@@ -41,6 +41,9 @@ class Trainee(Protocol):
         ...
 
 
+Validate = Callable[[], Mapping[str, float]]
+"""``validate()`` scores the trainee, as it is now, on held-out data."""
+
 Listener = Callable[[str, int, Mapping[str, float]], None]
 """``listener(phase, step, scalars)``, called on the main process at every logged step."""
 
@@ -98,16 +101,19 @@ class TrainingSession:
         batches: Callable[[int], Any],
         steps: int | None = None,
         phase: str = "main",
+        validate: Validate | None = None,
     ) -> None:
         """Train for ``steps`` (the settings' count where None) and leave the result in ``trainee``.
 
         ``batches(index)`` gives this process' part of one round and must depend on ``index`` alone;
         with accumulation, one step takes several rounds. A phase that was interrupted goes on from
-        its last checkpoint; one that was finished is only loaded.
+        its last checkpoint; one that was finished is only loaded. ``validate`` gives scalars on
+        held-out data, logged every ``validate_every`` steps and at the end; it changes nothing.
         """
         from workbench.training.loop import run_loop
 
-        run_loop(self, trainee, batches, self.settings.steps if steps is None else steps, phase)
+        count = self.settings.steps if steps is None else steps
+        run_loop(self, trainee, batches, count, phase, validate)
 
 
 def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
