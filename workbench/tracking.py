@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.api.errors import WorkbenchError
 from workbench.evaluation.table import ResultTable
 
 if TYPE_CHECKING:
@@ -51,8 +52,28 @@ def store_uri(results: Path) -> str:
 def prepare_environment() -> None:
     """Keep MLflow offline and quiet; must come before its first import."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def server_command(results: Path, host: str, port: int) -> list[str]:
+    """The command that serves MLflow's interface on a results folder's embedded store."""
+    if not (results / DATABASE).exists():
+        raise WorkbenchError(
+            f"{results / DATABASE} does not exist: no run has been recorded in {results} yet. "
+            "Run a recipe first, or name another folder with --results"
+        )
+    return [
+        *(sys.executable, "-m", "mlflow", "ui"),
+        *("--backend-store-uri", store_uri(results)),
+        *("--host", host),
+        *("--port", str(port)),
+    ]
+
+
+def server_environment() -> dict[str, str]:
+    """Environment variables of that command: this process' own, and no telemetry."""
+    return {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 class Tracker:
