@@ -30,7 +30,7 @@ class EncodecCodec(nn.Module):
 
     def __init__(self, model: EncodecModel, bandwidth: float) -> None:
         super().__init__()
-        self.model = model.eval()
+        self.model = model
         if bandwidth not in model.target_bandwidths:
             allowed = ", ".join(f"{b:g}" for b in model.target_bandwidths)
             raise ValueError(f"bandwidth must be one of {allowed} kbit/s; got {bandwidth:g}")
@@ -46,6 +46,7 @@ class EncodecCodec(nn.Module):
         self.segment_frames = (model.segment_length or 0) // hop
         seconds = (model.segment_stride or hop) / self.sample_rate
         self.frame_rate = (self.segment_frames or 1) / seconds
+        self.eval()
 
     @torch.no_grad()
     def encode(self, wav: Tensor, lengths: Tensor | None = None) -> Codes:
@@ -98,6 +99,8 @@ def build_encodec(options: EncodecOptions, seed: int) -> EncodecCodec:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make[options.sample_rate](pretrained=False)
+        for layer in model.quantizer.vq.layers:
+            layer._codebook.embed.normal_()  # else zero, and all codes with it
     if options.weights == "pretrained":
         load_tensors(model, _download(FILES[options.sample_rate]), "encodec")
     elif options.weights != "random":

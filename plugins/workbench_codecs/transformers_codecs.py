@@ -39,13 +39,14 @@ class TransformersCodec(nn.Module):
 
     def __init__(self, model: Any, calls: Calls, rate: int, hop: int, codebooks: int) -> None:
         super().__init__()
-        self.model = model.eval()
+        self.model = model
         self.calls = calls
         self.sample_rate = rate
         self.hop = hop
         self.frame_rate = rate / hop
         self.num_codebooks = codebooks
         self.codebook_size = int(model.config.codebook_size)
+        self.eval()
 
     @torch.no_grad()
     def encode(self, wav: Tensor, lengths: Tensor | None = None) -> Codes:

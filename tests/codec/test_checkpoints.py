@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests.codec.codec_parts import FakeTeacher, small_codec
 from workbench import WeightsError, XCodec, load_codec
-from workbench.codec.checkpoints import from_transformers
-from workbench.codec.config import XCodecConfig
+from workbench.codec.checkpoints import from_transformers, transformers_bandwidth
+from workbench.codec.config import QuantizerConfig, XCodecConfig
 from workbench.codec.original import from_original, original_teacher, rename_original
 from workbench.codec.pretrained import trained_codec
 
@@ -255,6 +255,23 @@ def test_a_codec_that_transformers_cannot_hold_says_why(tmp_path: Path) -> None:
     codec = small_codec("spectral", (FakeTeacher(),), channels=2, normalise=True)
     with pytest.raises(WeightsError, match=r"'spectral'.*'istft'.*2 channels.*normalised"):
         codec.save_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("size", [16, 100, 1024])
+def test_written_bandwidths_mean_the_same_codebooks_to_transformers(size: int) -> None:
+    for codebooks in range(1, 13):
+        config = XCodecConfig(quantizer=QuantizerConfig(codebooks=codebooks, size=size))
+        kbps = transformers_bandwidth(config, codebooks)
+        theirs = transformers.XcodecConfig(target_bandwidths=[kbps], codebook_size=size)
+        rvq = transformers.models.xcodec.modeling_xcodec.XcodecResidualVectorQuantization
+        count = rvq.get_num_quantizers_for_bandwidth(
+            type("Levels", (), {
+                "get_bandwidth_per_quantizer": rvq.get_bandwidth_per_quantizer,
+                "codebook_size": size, "frame_rate": 50, "num_quantizers": codebooks,
+            })(), kbps,
+        )  # fmt: skip
+        assert theirs.num_quantizers == codebooks
+        assert count == codebooks
 
 
 def test_a_recipe_cannot_give_a_bundled_codec_another_teacher(

@@ -157,16 +157,20 @@ def load_bundled(folder: Path, sample_rate: int) -> TransformersTeacher:
 
 
 def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Plain weights for weight-normalised ones, whether in torch's old or its new form."""
-    named = {new_weight_norm(name): value for name, value in tensors.items()}
-    folded = dict(named)
+    """Plain weights of DAC's convolutions, weight-normalised in torch's old form or its new one.
+
+    The teacher's weights stay as they are: its own model normalises them.
+    """
     scale, direction = ".parametrizations.weight.original0", ".parametrizations.weight.original1"
-    for name in named:
-        if name.endswith(scale):
-            stem = name.removesuffix(scale)
-            # One scale for each first index, in transposed convolutions too.
-            weight = torch._weight_norm(folded.pop(stem + direction), folded.pop(name), 0)
-            folded[f"{stem}.weight"] = weight
+    folded = {
+        new_weight_norm(name) if name.startswith("acoustic_") else name: value
+        for name, value in tensors.items()
+    }
+    for name in [n for n in folded if n.startswith("acoustic_") and n.endswith(scale)]:
+        stem = name.removesuffix(scale)
+        g, v = folded.pop(name), folded.pop(stem + direction)
+        # One scale for each first index, in transposed convolutions too.
+        folded[f"{stem}.weight"] = v * (g / v.norm(dim=(1, 2), keepdim=True))
     return folded
 
 
@@ -196,11 +200,9 @@ def to_transformers(codec: XCodec, folder: Path) -> None:
         raise WeightsError(f"transformers' Xcodec format can't hold {'; '.join(problems)}")
     teacher = codec.teachers[0].encoder
     assert isinstance(teacher, TransformersTeacher)
-    bits = math.ceil(math.log2(config.quantizer.size))
-    rate = math.ceil(config.frame_rate) * bits
     counts = sorted({*config.quantizer.dropout_choices, config.quantizer.codebooks})
     target = transformers.XcodecConfig(
-        target_bandwidths=[count * rate / 1000 for count in counts],
+        target_bandwidths=[transformers_bandwidth(config, count) for count in counts],
         sample_rate=config.sample_rate,
         kernel_size=config.semantic.kernel,
         channel_ratios=config.semantic.channel_ratios,
@@ -228,6 +230,20 @@ def to_transformers(codec: XCodec, folder: Path) -> None:
     state |= {f"semantic_model.{name}": v for name, v in teacher.model.state_dict().items()}
     model.load_state_dict(state)
     model.save_pretrained(folder)
+
+
+def transformers_bandwidth(config: XCodecConfig, count: int) -> float:
+    """The bandwidth in kbit/s that transformers takes for ``count`` codebooks.
+
+    It rounds the quotient down, which an unlucky last bit would make one too few.
+    """
+    rate = math.ceil(config.frame_rate)
+    whole_bits = math.ceil(math.log2(config.quantizer.size))
+    each = math.log2(config.quantizer.size) * rate / 1000
+    kbps = count * whole_bits * rate / 1000
+    while math.floor(kbps / each) < count or 1000 * kbps // (rate * whole_bits) < count:
+        kbps = math.nextafter(kbps, math.inf)
+    return kbps
 
 
 def _unsupported(codec: XCodec) -> list[str]:
