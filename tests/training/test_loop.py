@@ -181,3 +181,15 @@ def test_looks_at_held_out_data_are_logged_and_change_nothing(tmp_path: Path) ->
     lines = (tmp_path / "watched" / "history.jsonl").read_text().splitlines()
     looks = [json.loads(line)["step"] for line in lines if "validation_loss" in line]
     assert looks == [1, 3, 4]
+
+
+def test_stages_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
+    for precision in ("fp32", "bf16", "fp32"):
+        settings = TrainingSettings(steps=1, precision=precision)  # type: ignore[arg-type]
+        session = TrainingSession(settings, tmp_path / precision)
+        trainee = Regression(settings)
+        seen: list[torch.dtype] = []
+        hook = trainee.net[0].register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
+        session.fit(trainee, batches, phase=f"{len(list(tmp_path.iterdir()))}")
+        hook.remove()
+        assert seen == [torch.bfloat16 if precision == "bf16" else torch.float32]

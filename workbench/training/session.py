@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -123,4 +124,6 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
     process takes its own.
     """
     mixed = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[precision]
+    # Accelerate keeps one precision for a process; our stages may each have another.
+    AcceleratorState._reset_state()
     return Accelerator(mixed_precision=mixed, cpu=device == "cpu")
