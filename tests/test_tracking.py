@@ -4,9 +4,19 @@ import sys
 
 import pytest
 
+from workbench.api.errors import WorkbenchError
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
-from workbench.tracking import Tracker, allowed, environment_tags, flatten, store_uri
+from workbench.tracking import (
+    Tracker,
+    allowed,
+    environment_tags,
+    experiment_links,
+    flatten,
+    server_command,
+    server_environment,
+    store_uri,
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +102,22 @@ def test_a_run_that_is_gone_cannot_be_resumed(tracker):
     run_id = tracker.start("deleted", {}, {})
     tracker.client.delete_run(run_id)
     assert not tracker.resume(run_id)
+
+
+def test_links_lead_to_the_experiments_runs(tracker, results):
+    links = experiment_links(results, "http://here:1")
+    assert set(links) == {"music"}
+    page = f"http://here:1/#/experiments/{tracker.experiment_id}/runs"
+    assert links["music"] == f"{page}?workflowType=machine_learning"
+
+
+def test_serving_needs_a_store(results, tmp_path, tracker):
+    with pytest.raises(WorkbenchError, match="no run has been recorded"):
+        server_command(tmp_path, "127.0.0.1", 5000)
+    command = server_command(results, "127.0.0.1", 5001)
+    assert command[-4:] == ["--port", "5001", "--workers", "1"]
+    assert tracker.uri in command
+    assert server_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 
 def table(value):

@@ -68,12 +68,35 @@ def server_command(results: Path, host: str, port: int) -> list[str]:
         *("--backend-store-uri", store_uri(results)),
         *("--host", host),
         *("--port", str(port)),
+        *("--workers", "1"),
     ]
 
 
 def server_environment() -> dict[str, str]:
-    """Environment variables of that command: this process' own, and no telemetry."""
-    return {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    """Environment variables of that command: this process' own, and what keeps MLflow small.
+
+    No telemetry, and none of its job processes (six or so, 240 MB each), which serve its features
+    for language-model agents.
+    """
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {**os.environ, **quiet}
+
+
+def experiment_links(results: Path, address: str) -> dict[str, str]:
+    """Pages of the embedded store's experiments in MLflow's interface, by experiment name.
+
+    The links say ``workflowType``: else MLflow 3 shows its view for language-model agents.
+    """
+    prepare_environment()
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=store_uri(results))
+    return {
+        experiment.name: f"{address}/#/experiments/{experiment.experiment_id}/runs"
+        "?workflowType=machine_learning"
+        for experiment in client.search_experiments()
+        if experiment.name != "Default"
+    }
 
 
 class Tracker:

@@ -24,10 +24,12 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
         """Show all runs in MLflow's interface, until interrupted."""
         import subprocess
 
-        from workbench.tracking import server_command, server_environment
+        from workbench.tracking import experiment_links, server_command, server_environment
 
         command = server_command(results, host, port)
-        typer.echo(f"MLflow on {results}: http://{host}:{port} (Ctrl-C ends it)")
+        typer.echo("MLflow's interface starts; Ctrl-C ends it. In a browser, open:")
+        for name, link in experiment_links(results, f"http://{host}:{port}").items():
+            typer.echo(f"  {name}: {link}")
         try:
             status = subprocess.run(command, env=server_environment(), check=False).returncode
         except KeyboardInterrupt:

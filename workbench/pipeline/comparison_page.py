@@ -42,4 +42,4 @@ def _card(comparison: Comparison, line: Line) -> Card:
     names = [(run.name, line.role) for run in comparison.runs]
     words = str(line.values[0].settings.get("definition", "95 % intervals"))
     made = card(line.values, names, notes, words)
-    return replace(made, title=f"{made.title} {line.system}")
+    return replace(made, title=f"{made.title}, {line.system}")
