@@ -71,14 +71,19 @@ def test_runs_are_found_by_name_prefix_and_mlflow_id(results, name):
     assert find_run(str(results / "runs" / "music-aaaa"), results / "nowhere").name == "music-aaaa"
 
 
-def test_unclear_and_unknown_names_list_what_there_is(results):
-    with pytest.raises(WorkbenchError, match=r"several runs begin with 'music'.*aaaa, music-bbbb"):
-        find_run("music", results)
+def test_unknown_names_list_what_there_is(results):
     with pytest.raises(WorkbenchError, match=r"no run 'speech'.*sound-cccc"):
         find_run("speech", results)
     (results / "runs" / "music-aaaa" / "table.json").unlink()
     with pytest.raises(WorkbenchError, match="no figures yet; its status is 'finished'"):
         find_run("music-aaaa", results)
+
+
+def test_of_runs_that_begin_alike_the_newest_is_taken(results):
+    for name, updated in (("music-aaaa", "2026-01-02"), ("music-bbbb", "2026-01-01")):
+        path = results / "runs" / name / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"updated": updated}))
+    assert find_run("music", results).name == "music-aaaa"
 
 
 def test_an_exact_name_wins_over_longer_ones(results):

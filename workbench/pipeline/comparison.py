@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from workbench.evaluation.provenance import differences
 from workbench.evaluation.statistics import Difference, paired_difference
 from workbench.evaluation.table import ResultTable, Role, number
 from workbench.pipeline.listening import ListeningItem, Version, read_index
+
+logger = logging.getLogger("workbench.pipeline")
 
 COMPARED: tuple[Role, ...] = ("result", "ceiling")
 """Systems that runs are compared by; truth and floors are the same for all of them."""
@@ -63,18 +66,23 @@ class Comparison:
 
 
 def find_run(name: str, results: Path) -> Run:
-    """A run by folder, by name below ``results/runs``, by a unique prefix, or by MLflow run id."""
+    """A run by folder, by name below ``results/runs``, by MLflow run id, or by a name's beginning.
+
+    Of several that begin so, the one that ran last is taken.
+    """
     if (Path(name) / "run.json").exists():
         return _load(Path(name).resolve())
     folders = sorted(path.parent for path in (results / "runs").glob("*/run.json"))
     found = [folder for folder in folders if folder.name == name]
-    found = found or [folder for folder in folders if folder.name.startswith(name)]
     found = found or [f for f in folders if _record(f).get("mlflow_run_id") == name]
-    if len(found) == 1:
-        return _load(found[0])
-    what = "several runs begin with" if found else "there is no run"
-    names = ", ".join(folder.name for folder in found or folders) or "none"
-    raise WorkbenchError(f"{what} {name!r} in {results / 'runs'}. Runs: {names}")
+    found = found or [folder for folder in folders if folder.name.startswith(name)]
+    if not found:
+        names = ", ".join(folder.name for folder in folders) or "none"
+        raise WorkbenchError(f"there is no run {name!r} in {results / 'runs'}. Runs: {names}")
+    newest = max(found, key=lambda folder: str(_record(folder).get("updated", "")))
+    if len(found) > 1:
+        logger.warning("%r fits %d runs; taking the newest, %s", name, len(found), newest.name)
+    return _load(newest)
 
 
 def compare_runs(runs: Sequence[Run], force: bool = False) -> Comparison:
