@@ -131,6 +131,7 @@ def codec_config(config: Any, teacher: TransformersTeacher) -> XCodecConfig:
                 sample_rate=teacher.sample_rate,
                 frame_rate=teacher.frame_rate,
                 padding=hop // 2,
+                receptive_field=teacher.receptive_field,
                 fingerprint=encoder_fingerprint(teacher),
             )
         ],

@@ -159,6 +159,8 @@ class TeacherConfig:
     """Its feature frames a second."""
     padding: int | None = None
     """Zeros before and after its audio, in its samples; None: half of one of its frames."""
+    receptive_field: int = 0
+    """Samples behind one feature frame, where ``framing`` is ``transformers``."""
     fingerprint: str = ""
     """Hash of its weights: a codec made with one teacher refuses another."""
     options: dict[str, Any] = field(default_factory=dict)

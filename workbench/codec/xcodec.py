@@ -173,12 +173,40 @@ class XCodec(nn.Module):
     def latents(self, wav: Tensor) -> Tensor:
         """Fused vectors ``[B, F, Q]``, ready to be quantised, of ``[B, C, T]`` of any length."""
         self._check(wav)
-        if self.config.framing == "transformers":
-            acoustic, semantic = self._frame_as_transformers(wav)
-        else:
-            wav = F.pad(wav, (0, -wav.shape[-1] % self.config.hop))
-            acoustic, semantic = self.acoustic_encoder(wav), self.targets(wav)
-        return self.fuse(acoustic, semantic)
+        return self.fuse(self.acoustic_encoder(self.framed(wav)), self.features(wav))
+
+    def framed(self, wav: Tensor) -> Tensor:
+        """``[B, C, T]`` padded with zeros as ``config.framing`` says, for the acoustic encoder."""
+        before, after = self.padding(wav.shape[-1])
+        return F.pad(wav, (before, after))
+
+    def padding(self, samples: int) -> tuple[int, int]:
+        """Zeros before and after audio of so many samples."""
+        if self.config.framing == "whole":
+            return 0, -samples % self.config.hop
+        # As transformers does: where the acoustic encoder would yield another number of frames
+        # than the teacher, half a hop on both sides.
+        assert isinstance(self.acoustic_encoder, DacEncoder)
+        fits = self.acoustic_encoder.frames(samples) == self.frames(samples)
+        half = self.config.hop // 2
+        return (0, 0) if fits else (half, half)
+
+    def frames(self, samples: int) -> int:
+        """Frames of codes of audio of so many samples."""
+        if self.config.framing == "whole":
+            return -(-samples // self.config.hop)
+        (teacher,) = self.config.teachers
+        assert teacher.padding is not None
+        hop = round(teacher.sample_rate / teacher.frame_rate)
+        spare = max(0, samples + 2 * teacher.padding - teacher.receptive_field)
+        return (spare // hop + 1) // math.prod(self.config.semantic.strides)
+
+    def features(self, wav: Tensor) -> list[Tensor]:
+        """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, T]`` of any length."""
+        if self.config.framing == "whole":
+            return self.targets(self.framed(wav))
+        (teacher,), (branch,) = self.teachers, self.semantic_branches
+        return [branch.normalise(teacher.features(wav, self.sample_rate))]
 
     def fuse(self, acoustic: Tensor, semantic: Sequence[Tensor]) -> Tensor:
         """Vectors ``[B, F, Q]`` of acoustic latents ``[B, latent_dim, F]`` and features."""
@@ -193,9 +221,6 @@ class XCodec(nn.Module):
 
     def targets(self, wav: Tensor) -> list[Tensor]:
         """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, F * hop]``."""
-        if len(self.teachers) != len(self.branches):
-            names = ", ".join(teacher.name for teacher in self.config.teachers)
-            raise WeightsError(f"this codec encodes with its teachers ({names}); attach them first")
         frames = wav.shape[-1] // self.config.hop
         factor = math.prod(self.config.semantic.strides)
         return [
@@ -205,27 +230,14 @@ class XCodec(nn.Module):
             for branch, teacher in zip(self.semantic_branches, self.teachers, strict=True)
         ]
 
-    def _frame_as_transformers(self, wav: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Latents and features as transformers' XcodecModel frames them.
-
-        The teacher sees the audio as it is and decides the number of frames; where the acoustic
-        encoder would yield another, the audio is padded by half a hop on both sides.
-        """
-        (teacher,), (branch,) = self.teachers, self.semantic_branches
-        features = branch.normalise(teacher.features(wav, self.sample_rate))
-        frames = branch.encoder(features[:1]).shape[-1]
-        encoder = self.acoustic_encoder
-        assert isinstance(encoder, DacEncoder)
-        if encoder.frames(wav.shape[-1]) != frames:
-            half = self.config.hop // 2
-            wav = F.pad(wav, (half, half))
-        return encoder(wav), [features]
-
     def _check(self, wav: Tensor) -> None:
         if wav.dim() != 3 or wav.shape[1] != self.channels or wav.shape[2] == 0:
             raise ValueError(
                 f"expected audio [B, {self.channels}, T] with T > 0; got {list(wav.shape)}"
             )
+        if len(self.teachers) != len(self.branches):
+            names = ", ".join(teacher.name for teacher in self.config.teachers)
+            raise WeightsError(f"this codec encodes with its teachers ({names}); attach them first")
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> XCodec:
         """Moving the codec (``to``, ``cuda`` ...) moves its teachers along."""
