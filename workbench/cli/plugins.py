@@ -1,4 +1,4 @@
-"""``workbench plugins``: what there is to choose from."""
+"""``workbench plugins``: what there is to choose from, and how to add to it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from workbench.cli import plugin_check, plugin_new
 from workbench.host.catalog import Catalog
 from workbench.host.describe import ComponentDescription, OptionDescription, describe
 from workbench.host.hookspecs import KINDS
@@ -21,6 +22,8 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
     """Add ``workbench plugins`` and its commands."""
     group = typer.Typer(no_args_is_help=True, help="Components that recipes can name.")
     app.add_typer(group, name="plugins")
+    plugin_new.register(group, catalog)
+    plugin_check.register(group, catalog)
 
     @group.command("list")
     def list_components(

@@ -121,19 +121,27 @@ def _file(path: Path, chain: tuple[Path, ...], problems: list[str]) -> dict[str,
 
 
 def _overridden(tree: dict[str, Any], override: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        laid: dict[str, Any] = merged(tree, override_tree(override))
+    except RecipeError as error:
+        problems += error.problems
+        return tree
+    return laid
+
+
+def override_tree(override: str) -> dict[str, Any]:
+    """``{"a": {"b": value}}`` for ``a.b=value``; raises ``RecipeError`` where it can't be read."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        problems.append(
-            f"override {override!r}: expected KEY=VALUE, as in codec.training.steps=500"
+        raise RecipeError(
+            [f"override {override!r}: expected KEY=VALUE, as in codec.training.steps=500"]
         )
-        return tree
     try:
         value = _yaml_value(text)
     except (yaml.YAMLError, OmegaConfBaseException) as error:
-        problems.append(f"override {override!r}: not readable as YAML: {_one_line(error)}")
-        return tree
-    laid: dict[str, Any] = merged(tree, _nested(key.strip(), value))
-    return laid
+        problem = f"override {override!r}: not readable as YAML: {_one_line(error)}"
+        raise RecipeError([problem]) from error
+    return _nested(key.strip(), value)
 
 
 def _yaml_value(text: str) -> Any:
