@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -157,7 +158,7 @@ def model_config(config_class: Any, values: Mapping[str, Any], source: str) -> A
     known = {field.name for field in fields(config_class)} - {"dtype", "architectures"}
     try:
         return config_class(**{name: value for name, value in values.items() if name in known})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, StrictDataclassError) as error:
         raise WeightsError(
             f"weights {source!r}: config.json is no {config_class.model_type}'s ({error})"
         ) from error
