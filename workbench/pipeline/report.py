@@ -70,6 +70,7 @@ def write_report(report: RunReport) -> Path:
     folder = report.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.json").write_text(report.table.to_json())
+    (folder / "table.md").write_text(report.table.to_markdown())
     (folder / "history.json").write_text(json.dumps(report.losses))
     write_index(report.items, folder)
     page = folder / PAGE
