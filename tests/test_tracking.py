@@ -115,7 +115,7 @@ def test_serving_needs_a_store(results, tmp_path, tracker):
     with pytest.raises(WorkbenchError, match="no run has been recorded"):
         server_command(tmp_path, "127.0.0.1", 5000)
     command = server_command(results, "127.0.0.1", 5001)
-    assert command[-4:] == ["--port", "5001", "--workers", "1"]
+    assert command[command.index("--port") + 1] == "5001"
     assert tracker.uri in command
     assert server_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 

@@ -69,6 +69,7 @@ def server_command(results: Path, host: str, port: int) -> list[str]:
         *("--host", host),
         *("--port", str(port)),
         *("--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),
     ]
 
 

@@ -89,6 +89,15 @@ def test_verdicts_compare_results_with_floors(table):
     assert swapped.verdicts()[0].outcome == "worse"
 
 
+def test_a_floor_that_scores_like_the_truth_judges_nothing():
+    """Another item's audio under a figure that is blind to the prompt, say."""
+    same = System("another item", "floor", TRUTH.items)
+    table = evaluate([TRUTH, MODEL, same, FLOOR], [ENTRY])
+    assert [verdict.outcome for verdict in table.verdicts()] == ["blind", "better"]
+    without_truth = evaluate([MODEL, same], [ENTRY])
+    assert without_truth.verdicts()[0].outcome == "worse"
+
+
 def test_json_keeps_everything(table):
     lone = evaluate([system("x", "result", [1.0])], [ENTRY])
     for each in (table, lone):  # the second has unknown intervals

@@ -1,5 +1,4 @@
 import base64
-import html
 import io
 import json
 import re
@@ -43,7 +42,7 @@ def make_table():
                 "key-agreement", scores, True, settings={"definition": "same <key>"}
             ),
             "mel-distance": mean_figure(
-                "mel-distance", {k: 2 * v for k, v in scores.items()}, False
+                "mel-distance", {k: 2 - v for k, v in scores.items()}, False
             ),
         }
         return Row(system, role, figures)
@@ -136,8 +135,8 @@ def test_page_shows_figures_verdicts_stages_and_escapes(report):
         "key-agreement ↑",
         "same <key>; N = 5",
         "0.620",
-        "clear of 1 of 2 floors",
-        "“generated” is clearly better than “another item” on key-agreement",
+        "clearly better than another item; not clear of shuffled codes",
+        "“generated” is clearly better than “another item” on key-agreement, mel-distance",
         "12.3",
         "reused",
         "bad.mp3: can't be read",
@@ -227,7 +226,7 @@ def test_summary_names_figures_results_and_what_to_do_next(report):
     for words in (
         "key-agreement ↑",
         "0.620",
-        "clearly worse than “another item” on mel-distance",
+        "clearly better than “another item” on key-agreement, mel-distance",
         "codec",
         "built now",
         "bad.mp3",
@@ -261,8 +260,17 @@ def test_widely_spread_figures_are_on_a_logarithmic_scale():
 def test_verdicts_are_sentences():
     better, mixed = verdict_sentences(make_table())
     assert better == (
-        "“generated” is clearly better than “another item” on key-agreement; "
-        "clearly worse than “another item” on mel-distance."
+        "“generated” is clearly better than “another item” on key-agreement, mel-distance."
     )
     assert "not clearly different from “shuffled codes” on key-agreement, mel-distance" in mixed
-    assert html.escape(mixed) == mixed
+    truth, generated, floor, _ = make_table().rows
+    blind = ResultTable((truth, generated, Row("another item", "floor", truth.figures)))
+    (sentence,) = verdict_sentences(blind)
+    assert sentence.startswith("“generated” is not to be judged against “another item” on")
+    worse = ResultTable((truth, Row("generated", "result", floor.figures), generated_as_floor()))
+    (sentence,) = verdict_sentences(worse)
+    assert sentence.startswith("“generated” is clearly worse than “another item” on key-agreement")
+
+
+def generated_as_floor():
+    return Row("another item", "floor", make_table().row("generated").figures)

@@ -22,6 +22,8 @@ Role = Literal["truth", "ceiling", "result", "floor"]
 """What a system is for: the truth itself, the best that the codec allows, what is being judged, or
 what any result must beat."""
 
+Outcome = Literal["better", "worse", "unclear", "blind"]
+
 FORMAT = 1
 """Version of the JSON form."""
 
@@ -39,13 +41,15 @@ class Row:
 class Verdict:
     """How a result stands against one floor on one figure.
 
-    ``outcome`` is ``better`` or ``worse`` where the intervals don't overlap, else ``unclear``.
+    ``outcome`` is ``better`` or ``worse`` where the intervals don't overlap, else ``unclear``. It
+    is ``blind`` where the truth itself is not clear of the floor: such a figure can't tell the two
+    apart, so that nothing follows from a result's place beside that floor.
     """
 
     figure: str
     result: str
     floor: str
-    outcome: Literal["better", "worse", "unclear"]
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,21 @@ class ResultTable:
     def verdicts(self) -> list[Verdict]:
         """Each result against each floor, on every figure that both have."""
         return [
-            Verdict(name, result.system, floor.system, _outcome(result, floor, name))
+            Verdict(name, result.system, floor.system, self._outcome(result, floor, name))
             for name in self.columns
             for result in self.of_role("result")
             for floor in self.of_role("floor")
             if name in result.figures and name in floor.figures
         ]
+
+    def _outcome(self, result: Row, floor: Row, name: str) -> Outcome:
+        one, two = result.figures[name], floor.figures[name]
+        truths = [row.figures[name] for row in self.of_role("truth") if name in row.figures]
+        if not all(clear_of(truth, two) for truth in truths):
+            return "blind"
+        if clear_of(one, two):
+            return "better"
+        return "worse" if clear_of(two, one) else "unclear"
 
     def to_json(self) -> str:
         """The whole table, scores of single items included."""
@@ -194,13 +207,6 @@ def number(value: float, scale: float) -> str:
         return f"{value:.3g}"
     decimals = max(0, 2 - math.floor(math.log10(abs(scale))))
     return f"{value:.{decimals}f}" if decimals <= 6 else f"{value:.2e}"
-
-
-def _outcome(result: Row, floor: Row, name: str) -> Literal["better", "worse", "unclear"]:
-    one, two = result.figures[name], floor.figures[name]
-    if clear_of(one, two):
-        return "better"
-    return "worse" if clear_of(two, one) else "unclear"
 
 
 def _plain(figure: Figure) -> dict[str, Any]:

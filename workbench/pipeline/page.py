@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workbench.api.types import Figure
-from workbench.evaluation.table import ResultTable, Role, heading, number
+from workbench.evaluation.table import Outcome, ResultTable, Role, heading, number
 
+NOTES: Mapping[Outcome, str] = {
+    "better": "clearly better than",
+    "worse": "clearly worse than",
+    "unclear": "not clear of",
+    "blind": "not judged against",
+}
+"""How a result stands against a floor, in a card."""
 TEMPLATES = Path(__file__).parent / "templates"
 """HTML templates, the style sheet and the player's script."""
 LOG_RATIO = 30.0
-"""Positive figures that differ by more than this factor are drawn on a logarithmic scale."""
+"""Distances and losses (lower is better) that differ by more than this factor are drawn on a
+logarithmic scale; shares and scores are not."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def card(
     """One card of figures that share a name."""
     low = min(_ends(f)[0] for f in figures)
     high = max(_ends(f)[1] for f in figures)
-    logarithmic = low > 0 and high > LOG_RATIO * low
+    logarithmic = not figures[0].higher_is_better and high > LOG_RATIO * low > 0
 
     def place(value: float) -> float:
         if high == low:
@@ -117,6 +125,7 @@ def verdict_sentences(table: ResultTable) -> list[str]:
             ("better", "clearly better than"),
             ("worse", "clearly worse than"),
             ("unclear", "not clearly different from"),
+            ("blind", "not to be judged against"),
         ):
             names = [
                 v.figure
@@ -136,14 +145,13 @@ def _source(name: str) -> Markup:
 
 def _note(table: ResultTable, figure: str, result: str) -> str:
     """A result's standing against the floors on one figure."""
-    outcomes = [v.outcome for v in table.verdicts() if (v.figure, v.result) == (figure, result)]
-    if not outcomes:
-        return ""
-    beaten = outcomes.count("better")
-    if beaten == len(outcomes):
-        return "clear of every floor"
-    worse = f", worse than {outcomes.count('worse')}" if "worse" in outcomes else ""
-    return f"clear of {beaten} of {len(outcomes)} floors{worse}"
+    verdicts = [v for v in table.verdicts() if (v.figure, v.result) == (figure, result)]
+    parts = []
+    for outcome, words in NOTES.items():
+        floors = [v.floor for v in verdicts if v.outcome == outcome]
+        if floors:
+            parts.append(f"{words} {', '.join(floors)}")
+    return "; ".join(parts)
 
 
 def _ends(figure: Figure) -> tuple[float, float]:
