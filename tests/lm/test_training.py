@@ -12,6 +12,7 @@ from workbench.api.settings import SamplingSettings, TrainingSettings
 from workbench.api.types import Example, Sequence, TokenizedExample
 from workbench.lm.collate import collate
 from workbench.lm.generate import Generator
+from workbench.lm.refine import collate_stage
 from workbench.lm.storage import build_model, load_model, save_model
 from workbench.lm.training import LMTrainee, codebook_losses, score_sequences, sequence_batches
 
@@ -233,3 +234,21 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"width": 31}')
     with pytest.raises(WeightsError, match="width = 31"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("given", [0, 1])
+@torch.no_grad()
+def test_half_precision_training_sees_nearly_the_same_loss(given):
+    """As the loop runs a step with precision bf16: conditions, cross-attention and all."""
+    model = decisive(replace(CONDITIONED, given_codebooks=given))
+    sequences = [sequence(6, symbols=3), sequence(4, symbols=2, seed=2)]
+    bare = torch.tensor([True, False])
+    if given:
+        batch = collate_stage(model.config, sequences, bare, 2)
+    else:
+        batch = collate(model.config, sequences, bare)
+    exact = torch.cat(codebook_losses(model, batch))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = torch.cat(codebook_losses(model, batch))
+    assert half.dtype == torch.float32
+    assert 0 < float((half - exact).abs().max()) < 0.05 * float(exact.max())
