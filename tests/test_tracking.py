@@ -5,16 +5,14 @@ import sys
 import pytest
 
 from workbench.api.errors import WorkbenchError
+from workbench.cli.ui import experiment_links, server_command, server_environment
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
 from workbench.tracking import (
     Tracker,
     allowed,
     environment_tags,
-    experiment_links,
     flatten,
-    server_command,
-    server_environment,
     store_uri,
 )
 

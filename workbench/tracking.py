@@ -20,7 +20,6 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.api.errors import WorkbenchError
 from workbench.evaluation.table import ResultTable
 
 if TYPE_CHECKING:
@@ -54,50 +53,6 @@ def prepare_environment() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def server_command(results: Path, host: str, port: int) -> list[str]:
-    """The command that serves MLflow's interface on a results folder's embedded store."""
-    if not (results / DATABASE).exists():
-        raise WorkbenchError(
-            f"{results / DATABASE} does not exist: no run has been recorded in {results} yet. "
-            "Run a recipe first, or name another folder with --results"
-        )
-    return [
-        *(sys.executable, "-m", "mlflow", "ui"),
-        *("--backend-store-uri", store_uri(results)),
-        *("--host", host),
-        *("--port", str(port)),
-        *("--workers", "1"),
-        *("--uvicorn-opts", "--log-level warning"),
-    ]
-
-
-def server_environment() -> dict[str, str]:
-    """Environment variables of that command: this process' own, and what keeps MLflow small.
-
-    No telemetry, and none of its job processes (six or so, 240 MB each), which serve its features
-    for language-model agents.
-    """
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return {**os.environ, **quiet}
-
-
-def experiment_links(results: Path, address: str) -> dict[str, str]:
-    """Pages of the embedded store's experiments in MLflow's interface, by experiment name.
-
-    The links say ``workflowType``: else MLflow 3 shows its view for language-model agents.
-    """
-    prepare_environment()
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=store_uri(results))
-    return {
-        experiment.name: f"{address}/#/experiments/{experiment.experiment_id}/runs"
-        "?workflowType=machine_learning"
-        for experiment in client.search_experiments()
-        if experiment.name != "Default"
-    }
 
 
 class Tracker:

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from workbench.api.errors import WorkbenchError
 from workbench.cli.main import build_app
+from workbench.cli.ui import server_environment
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
-from workbench.tracking import server_environment
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_ui_serves_the_store_of_the_results_folder(call, tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").touch()
     monkeypatch.setattr("subprocess.run", run)
     monkeypatch.setattr(
-        "workbench.tracking.experiment_links", lambda results, address: {"music": f"{address}/#/x"}
+        "workbench.cli.ui.experiment_links", lambda results, address: {"music": f"{address}/#/x"}
     )
     result = call("ui", "--results", tmp_path, "--port", 5123)
     assert result.exit_code == 0

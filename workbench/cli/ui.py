@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from workbench.api.errors import WorkbenchError
 from workbench.host.catalog import Catalog
 
 
@@ -24,8 +27,6 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
         """Show all runs in MLflow's interface, until interrupted."""
         import subprocess
 
-        from workbench.tracking import experiment_links, server_command, server_environment
-
         command = server_command(results, host, port)
         typer.echo("MLflow's interface starts; Ctrl-C ends it. In a browser, open:")
         for name, link in experiment_links(results, f"http://{host}:{port}").items():
@@ -35,3 +36,51 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
         except KeyboardInterrupt:
             status = 0
         raise typer.Exit(status)
+
+
+def server_command(results: Path, host: str, port: int) -> list[str]:
+    """The command that serves MLflow's interface on a results folder's embedded store."""
+    from workbench.tracking import DATABASE, store_uri
+
+    if not (results / DATABASE).exists():
+        raise WorkbenchError(
+            f"{results / DATABASE} does not exist: no run has been recorded in {results} yet. "
+            "Run a recipe first, or name another folder with --results"
+        )
+    return [
+        *(sys.executable, "-m", "mlflow", "ui"),
+        *("--backend-store-uri", store_uri(results)),
+        *("--host", host),
+        *("--port", str(port)),
+        *("--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),
+    ]
+
+
+def server_environment() -> dict[str, str]:
+    """Environment variables of that command: this process' own, and what keeps MLflow small.
+
+    No telemetry, and none of its job processes (six or so, 240 MB each), which serve its features
+    for language-model agents.
+    """
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {**os.environ, **quiet}
+
+
+def experiment_links(results: Path, address: str) -> dict[str, str]:
+    """Pages of the embedded store's experiments in MLflow's interface, by experiment name.
+
+    The links say ``workflowType``: else MLflow 3 shows its view for language-model agents.
+    """
+    from workbench.tracking import prepare_environment, store_uri
+
+    prepare_environment()
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=store_uri(results))
+    return {
+        experiment.name: f"{address}/#/experiments/{experiment.experiment_id}/runs"
+        "?workflowType=machine_learning"
+        for experiment in client.search_experiments()
+        if experiment.name != "Default"
+    }
