@@ -1,0 +1,1 @@
+"""Brightness of audio, compared with the truth's."""

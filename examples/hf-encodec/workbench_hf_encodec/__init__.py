@@ -1,0 +1,1 @@
+"""Transformers' EnCodec behind the workbench's codec protocol."""

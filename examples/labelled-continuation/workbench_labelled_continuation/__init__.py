@@ -1,0 +1,1 @@
+"""Sound continuation with a label as the condition."""

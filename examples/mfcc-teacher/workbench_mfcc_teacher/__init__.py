@@ -1,0 +1,1 @@
+"""Mel cepstra as a codec's teacher."""
