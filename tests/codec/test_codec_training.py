@@ -187,10 +187,15 @@ def session_in(folder: Path, settings: TrainingSettings, listeners: Any = ()) ->
     return TrainingSession(settings, folder, seed=3, device="cpu", listeners=listeners)
 
 
-def fresh_codec() -> XCodec:
+def fresh_codec(balance: bool = False) -> XCodec:
     torch.manual_seed(5)
     quantizer = QuantizerConfig(codebooks=2, size=8, kmeans_step=2, dead_threshold=0.5)
-    codec = small_codec(teachers=(FakeTeacher(),), losses=FULL, quantizer=quantizer, normalise=True)
+    codec = small_codec(
+        teachers=(FakeTeacher(),),
+        losses=replace(FULL, balance=balance),
+        quantizer=quantizer,
+        normalise=True,
+    )
     for codebook in codec.quantizer.codebooks:
         codebook.inited.zero_()
     return codec
@@ -204,11 +209,12 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_pat
         if step == 4:
             raise KeyboardInterrupt
 
-    whole = fresh_codec()
+    whole = fresh_codec(balance=True)
     whole.fit(data, session_in(tmp_path / "whole", settings))
+    killed = fresh_codec(balance=True)
     with pytest.raises(KeyboardInterrupt):
-        fresh_codec().fit(data, session_in(tmp_path / "killed", settings, (kill,)))
-    resumed = fresh_codec()
+        killed.fit(data, session_in(tmp_path / "killed", settings, (kill,)))
+    resumed = fresh_codec(balance=True)
     resumed.fit(data, session_in(tmp_path / "killed", settings))
     assert int(resumed.quantizer.steps) == 6
     for name, value in whole.state_dict().items():
@@ -227,6 +233,14 @@ def test_training_lowers_the_mel_distance(kind: str, tmp_path: Path) -> None:
     assert last < 0.8 * first
     assert not codec.training
     assert not any("original0" in name for name in codec.state_dict())
+
+
+def test_mixed_precision_trains_with_float_codebooks_and_losses(tmp_path: Path) -> None:
+    data = tone_data(tmp_path / "data")
+    codec = fresh_codec()
+    codec.fit(data, session_in(tmp_path, replace(SETTINGS, precision="bf16")))
+    assert all(value.dtype != torch.bfloat16 for value in codec.state_dict().values())
+    assert all(bool(v.isfinite().all()) for v in codec.state_dict().values())
 
 
 def test_data_of_another_layout_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,13 @@ def test_the_inverse_transform_gives_back_what_was_transformed(
     assert torch.allclose(back, wav, atol=1e-5)
 
 
+def test_mel_frames_are_exact_in_mixed_precision() -> None:
+    mel, wav = FramedLogMel(8000, 320, 80, 20), tones(1, 800)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = mel(wav)
+    assert torch.equal(mixed, mel(wav))
+
+
 def test_mel_frames_lie_centred_on_their_cells() -> None:
     mel = FramedLogMel(8000, 320, 80, 20)
     wav = torch.zeros(1, 1, 800)

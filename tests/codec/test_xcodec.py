@@ -153,6 +153,14 @@ def test_another_teacher_is_refused() -> None:
     codec.attach([first])
 
 
+def test_codes_of_too_many_codebooks_are_refused() -> None:
+    codec = small_codec()
+    codes = codec.encode(tones(1, 320))
+    more = replace(codes, values=codes.values.repeat(1, 2, 1))
+    with pytest.raises(ValueError, match="at most 3 codebooks; got 6"):
+        codec.decode(more)
+
+
 @pytest.mark.parametrize("shape", [(1, 160), (1, 2, 160), (1, 1, 0)])
 def test_audio_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected audio"):

@@ -185,6 +185,9 @@ class LossConfig:
     """Squared distance of latents to their codebook entries."""
     semantic: float = 100.0
     """Squared distance of reconstructed to true teacher features."""
+    balance: bool = False
+    """Make the weights of the losses on the waveform (all but the last two) shares of its gradient
+    instead, by EnCodec's balancer."""
     mel_windows: list[int] = field(default_factory=lambda: [512, 1024, 2048])
     """Windows of the mel distance in samples; the hop is a quarter."""
     mel_bins: list[int] = field(default_factory=lambda: [40, 80, 120])
@@ -253,9 +256,10 @@ class XCodecConfig:
     """Strides of the `dac` decoder, with the same product; empty: as the encoder's."""
     latent_dim: int = 256
     """Width of the acoustic latents."""
-    framing: Literal["whole", "transformers"] = "whole"
+    framing: Literal["whole", "transformers"] = field(default="whole", metadata={"internal": True})
     """How audio that isn't a multiple of the hop is framed. `whole`: zeros at its end, so that
-    F = ceil(T / hop). `transformers`: as transformers' XcodecModel does, for its checkpoints."""
+    F = ceil(T / hop). `transformers`: as transformers' XcodecModel does, for its checkpoints. Not
+    set by hand."""
     weight_norm: bool = True
     """Weight normalisation of the `dac` convolutions while training, as in the public code."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)

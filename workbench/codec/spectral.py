@@ -37,10 +37,11 @@ class FramedLogMel(nn.Module):
         batch, channels, _ = wav.shape
         side = (self.n_fft - self.hop) // 2
         padded = F.pad(wav.flatten(0, 1).float(), (side, self.n_fft - self.hop - side))
-        spectrum = torch.stft(
-            padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True
-        )
-        mel = torch.einsum("bft,fm->bmt", spectrum.abs(), self.filters)
+        with torch.autocast(wav.device.type, enabled=False):
+            spectrum = torch.stft(
+                padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True
+            )
+            mel = torch.einsum("bft,fm->bmt", spectrum.abs(), self.filters)
         log = mel.clamp_min(MAGNITUDE_FLOOR).log()
         return log.reshape(batch, channels * log.shape[1], log.shape[2])
 

@@ -41,7 +41,7 @@ def decoder_reach(codec: XCodec) -> Reach:
     hop = codec.config.hop
 
     def affected(frames: int, centre: int) -> Tensor:
-        vectors = torch.zeros(1, frames, codec.config.quantized_dim, device=_device(codec))
+        vectors = torch.zeros(1, frames, codec.config.quantized_dim, device=codec.device)
         vectors[:, centre] = math.nan
         return (
             codec.synthesise(vectors).reshape(codec.channels, frames, hop).isnan().any(dim=(0, 2))
@@ -56,7 +56,7 @@ def encoder_reach(codec: XCodec) -> Reach:
     factor = math.prod(config.semantic.strides)
 
     def affected(frames: int, centre: int) -> Tensor:
-        wav = torch.zeros(1, codec.channels, frames * config.hop, device=_device(codec))
+        wav = torch.zeros(1, codec.channels, frames * config.hop, device=codec.device)
         wav[..., centre * config.hop : (centre + 1) * config.hop] = math.nan
         features = []
         for teacher in config.teachers:
@@ -79,10 +79,6 @@ def _probe(affected: Callable[[int, int], Tensor]) -> Reach:
         if first > 0 and last < 2 * side:
             return Reach(before=last - side, after=side - first)
         side *= 2
-
-
-def _device(codec: XCodec) -> torch.device:
-    return codec.fusion.weight.device
 
 
 def decoding_latency(codec: XCodec, chunk_frames: int = 1) -> float:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from workbench.api.settings import TrainingSettings
 from workbench.codec.acoustic import add_weight_norm, remove_weight_norm
+from workbench.codec.balancer import Balancer
 from workbench.codec.discriminator import Discriminators
 from workbench.codec.losses import (
     MelDistance,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from workbench.training.session import TrainingSession
 
 STATISTICS_BATCHES = 16
+ON_WAVEFORM = ("mel", "stft", "pqmf", "adversarial", "feature_matching")
+"""Losses on the decoded waveform, which a balancer can weigh."""
 
 
 class CodecTrainee:
@@ -48,22 +51,29 @@ class CodecTrainee:
         self._optimizers: dict[str, Optimizer] = {"generator": adamw(codec.parameters(), settings)}
         if self.losses.adversarial or self.losses.feature_matching:
             self._add_discriminators()
+        self.balancer: Balancer | None = None
+        if self.losses.balance:
+            self.balancer = Balancer({name: getattr(self.losses, name) for name in ON_WAVEFORM})
+            self.balancer.to(codec.device)
         self._collected = 0
 
     def _add_discriminators(self) -> None:
         config = self.codec.config.discriminator
         self.discriminators = Discriminators(config, self.codec.channels)
-        self.discriminators.to(self.codec.fusion.weight.device)
+        self.discriminators.to(self.codec.device)
         optimizer = adamw(self.discriminators.parameters(), self.settings)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate or self.settings.learning_rate
         self._optimizers["discriminator"] = optimizer
 
     def modules(self) -> dict[str, nn.Module]:
-        """The codec (its teachers are no part of it) and the discriminators."""
-        if self.discriminators is None:
-            return {"codec": self.codec}
-        return {"codec": self.codec, "discriminators": self.discriminators}
+        """The codec (its teachers are no part of it), the discriminators and the balancer."""
+        parts = {
+            "codec": self.codec,
+            "discriminators": self.discriminators,
+            "balancer": self.balancer,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     def optimizers(self) -> dict[str, Optimizer]:
         """``generator`` and, with adversarial training, ``discriminator``."""
@@ -71,7 +81,7 @@ class CodecTrainee:
 
     def step(self, batch: Crops, step: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
         """One step: the codec runs once, and both optimisers use what it yields."""
-        wav = batch.wav.to(self.codec.fusion.weight.device)
+        wav = batch.wav.to(self.codec.device)
         self.codec.train()
         result = self.codec(wav)
         scalars: dict[str, Tensor] = {}
@@ -79,15 +89,29 @@ class CodecTrainee:
         if self.discriminators is not None and step >= self.start_step:
             scalars["discriminator"] = self._train_discriminators(wav, result.wav, optimise)
             terms |= self._adversarial_terms(wav, result.wav)
-        total = torch.stack([getattr(self.losses, name) * term for name, term in terms.items()])
-        scalars["gradient_norm"] = optimise(total.sum(), "generator")
+        scalars["gradient_norm"] = optimise(self._objective(terms, result.wav), "generator")
         self._update_codebooks()
         scalars |= {name: term.detach() for name, term in terms.items()}
-        return {"loss": total.sum().detach(), **scalars, **codebook_health(self.codec, result)}
+        total = self._weighted(terms).detach()
+        return {"loss": total, **scalars, **codebook_health(self.codec, result)}
+
+    def _weighted(self, terms: Mapping[str, Tensor]) -> Tensor:
+        weighted = [getattr(self.losses, name) * term for name, term in terms.items()]
+        return torch.stack(weighted).sum()
+
+    def _objective(self, terms: Mapping[str, Tensor], fake: Tensor) -> Tensor:
+        """What is minimised: the weighted sum, or with a balancer, balanced where it can be."""
+        if self.balancer is None:
+            return self._weighted(terms)
+        rest = {name: term for name, term in terms.items() if name not in ON_WAVEFORM}
+        balanced: Tensor = self.balancer(terms, fake)
+        return balanced + self._weighted(rest) if rest else balanced
 
     def _reconstruction_terms(self, wav: Tensor, result: Reconstruction) -> dict[str, Tensor]:
-        """Unweighted losses by the name of their weight."""
-        terms = {name: distance(result.wav, wav) for name, distance in self.distances.items()}
+        """Unweighted losses by the name of their weight; in float32, since they take logarithms."""
+        with torch.autocast(wav.device.type, enabled=False):
+            fake = result.wav.float()
+            terms = {name: distance(fake, wav) for name, distance in self.distances.items()}
         if self.losses.commitment:
             terms["commitment"] = result.quantized.commitment
         if self.losses.semantic and result.targets:
@@ -131,7 +155,7 @@ def reconstruction_distances(codec: XCodec) -> dict[str, nn.Module]:
         distances["pqmf"] = SubbandDistance(
             losses.pqmf_bands, losses.stft_windows, losses.stft_hops
         )
-    device = codec.fusion.weight.device
+    device = codec.device
     return {name: distance.to(device) for name, distance in distances.items()}
 
 
@@ -210,7 +234,7 @@ def fit_codec(codec: XCodec, data: AudioDataset, session: TrainingSession) -> No
 @torch.no_grad()
 def measure_features(codec: XCodec, batches: Iterator[Tensor]) -> None:
     """Set each branch's feature statistics from audio batches ``[B, C, T]`` of all processes."""
-    device = codec.fusion.weight.device
+    device = codec.device
     sums: list[Tensor] = []
     for branch in codec.semantic_branches:
         dim = len(branch.mean)

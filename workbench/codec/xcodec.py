@@ -89,14 +89,18 @@ class XCodec(nn.Module):
         self.teachers = tuple(
             Teacher(encoder, teacher) for encoder, teacher in zip(teachers, expected, strict=True)
         )
-        device = self.fusion.weight.device
         for teacher_module in self.teachers:
-            teacher_module.to(device)
+            teacher_module.to(self.device)
 
     @property
     def semantic_branches(self) -> list[SemanticBranch]:
         """What is learnt for each teacher, in their order; empty for the acoustic control."""
         return [branch for branch in self.branches if isinstance(branch, SemanticBranch)]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codec lives."""
+        return self.fusion.weight.device
 
     # --- the Codec protocol -------------------------------------------------------------------
 
@@ -149,6 +153,10 @@ class XCodec(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Codes) -> Tensor:
         """Audio float32 ``[B, C, F * hop]`` of codes with any number of codebooks from 1 to K."""
+        if codes.num_codebooks > self.num_codebooks:
+            raise ValueError(
+                f"expected at most {self.num_codebooks} codebooks; got {codes.num_codebooks}"
+            )
         wav: Tensor = self.synthesise(self.quantizer.decode(codes.values))
         return wav
 
