@@ -18,6 +18,7 @@ from workbench import load_catalog
 from workbench.api import protocols
 from workbench.host import hookspecs
 from workbench.recipe.load import load_recipe
+from workbench.scaffold.package import create_package
 
 GUIDE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
@@ -25,13 +26,14 @@ FILES = dict(re.findall(r"`(hello/[\w./]+)`[^\n]*\n\n```\w+\n(.*?)```", GUIDE, r
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 
 
+NEEDED = "hello,corpora,codecs,music,metrics"
+"""Entry points that the guide's recipe needs."""
+
+
 @pytest.fixture
-def hello(tmp_path, monkeypatch):
-    """The guide's package, written to disk and installed (as metadata beside its source)."""
-    for name, text in FILES.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+def hello(tmp_path, catalog, monkeypatch):
+    """The guide's package, made and installed (as metadata beside its source)."""
+    create_package(catalog, "semantic-encoder", "hello", tmp_path)
     project = tomllib.loads(FILES["hello/pyproject.toml"])["project"]
     site = tmp_path / "hello"
     info = site / "workbench_hello-0.1.0.dist-info"
@@ -67,6 +69,21 @@ def said(command: str) -> str:
     return rest.partition("```")[0]
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_is_shown_as_it_is_written(hello, name):
+    assert (hello.parent / name).read_text() == FILES[name]
+
+
+def test_the_parts_that_matter_are_shown():
+    assert sorted(FILES) == [
+        "hello/pyproject.toml",
+        "hello/recipe.yaml",
+        "hello/tests/test_hello.py",
+        "hello/workbench_hello/encoder.py",
+        "hello/workbench_hello/plugin.py",
+    ]
+
+
 def test_the_listing_is_what_the_command_prints(hello):
     command = "workbench plugins list semantic-encoder"
     done = workbench(hello, *command.split()[1:], plugins="hello")
@@ -76,32 +93,31 @@ def test_the_listing_is_what_the_command_prints(hello):
 
 def test_the_errors_are_what_the_command_prints(hello):
     command = "workbench run hello/recipe.yaml encoder.options.band=3 encoder.options.bands=many"
-    done = workbench(hello, *command.split()[1:], plugins="hello,corpora,codecs")
+    done = workbench(hello, *command.split()[1:], plugins=NEEDED)
     assert (done.returncode, done.stderr) == (2, said(command))
 
 
 @pytest.mark.parametrize("overrides", [[], ["encoder=none"]])
 def test_the_recipe_is_valid(hello, overrides):
-    catalog = load_catalog("hello,corpora,codecs")
+    catalog = load_catalog(NEEDED)
     recipe = load_recipe(hello / "recipe.yaml", overrides, catalog)
     assert [encoder.name for encoder in recipe.encoders] == ["hello"] * (not overrides)
 
 
 def test_the_test_it_shows_passes(hello):
     scope: dict[str, object] = {}
-    exec(PYTHON[-1], scope)
-    test = scope["test_features_have_the_promised_shape"]
+    exec(FILES["hello/tests/test_hello.py"], scope)
+    test = scope["test_a_higher_tone_lies_in_a_higher_band"]
     assert isinstance(test, FunctionType)
     test()
 
 
 @pytest.mark.parametrize("code", PYTHON)
 def test_every_python_block_runs(hello, code):
-    source = "from __future__ import annotations\n" + code
     module = type(sys)("guide_block")
     sys.modules["guide_block"] = module
     try:
-        exec(compile(source, "plugins/README.md", "exec"), module.__dict__)
+        exec(compile(code, "plugins/README.md", "exec"), module.__dict__)
     finally:
         del sys.modules["guide_block"]
 

@@ -52,8 +52,8 @@ def register(group: typer.Typer, catalog: Catalog) -> None:
             verdicts.update(_report(console, subject))
         broken = verdicts["broken"]
         console.print(
-            f"{len(chosen)} components: {verdicts['kept']} promises kept, {broken} broken, "
-            f"{verdicts['not applicable']} not applicable"
+            f"{len(chosen)} component{'s' * (len(chosen) != 1)}: {verdicts['kept']} promises "
+            f"kept, {broken} broken, {verdicts['not applicable']} not applicable"
         )
         raise typer.Exit(1 if broken else 0)
 
