@@ -53,6 +53,17 @@ class SpeechPretraining:
     second_round_layer: int = 3
     """Hidden state that the second round's clusters are made of."""
 
+    def __post_init__(self) -> None:
+        for name in ("clusters", "mask_span"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 1")
+        for name in ("unmasked_weight", "variety", "second_round_layer"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 0")
+        for name in ("mask_probability", "second_round"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be in [0, 1]")
+
 
 @dataclass
 class SpeechEncoderOptions:

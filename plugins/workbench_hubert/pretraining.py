@@ -11,6 +11,7 @@ from workbench import (
     HiddenStateFeatures,
     Masking,
     MfccFrames,
+    RecipeError,
     TrainingSession,
     UnitTeacher,
     WaveformEncoder,
@@ -32,6 +33,9 @@ def pretrain(
     masking = Masking(options.mask_span, options.mask_probability, options.unmasked_weight)
     vary = vary_by(options.variety, encoder.sample_rate)
     second = round(session.settings.steps * options.second_round)
+    if second and options.second_round_layer > encoder.depth:
+        problem = f"second_round_layer = {options.second_round_layer}: must be 0 to {encoder.depth}"
+        raise RecipeError([problem], "encoder options")
     first = session.settings.steps - second
     grid = FrameGrid(encoder.sample_rate, encoder.hop, encoder.receptive_field)
     cepstra = MfccFrames(grid)

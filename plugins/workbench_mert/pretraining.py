@@ -16,6 +16,7 @@ from workbench import (
     HiddenStateFeatures,
     LogMelFrames,
     Masking,
+    RecipeError,
     SpectrumTeacher,
     TrainingSession,
     UnitTeacher,
@@ -42,6 +43,9 @@ def pretrain(
     vary = vary_by(options.variety, encoder.sample_rate)
     teachers = spectral_teachers(encoder, options)
     second = round(session.settings.steps * options.second_round)
+    if second and options.second_round_layer > encoder.depth:
+        problem = f"second_round_layer = {options.second_round_layer}: must be 0 to {encoder.depth}"
+        raise RecipeError([problem], "encoder options")
     first = session.settings.steps - second
     train_round(encoder, data, session, teachers, masking, vary, first, "first")
     if second:

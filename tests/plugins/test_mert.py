@@ -27,7 +27,15 @@ from tests.plugins.encoder_checks import (
     prepare_tones,
     session,
 )
-from workbench import Audio, AudioDataset, Example, FrameGrid, LogMelFrames, WeightsError
+from workbench import (
+    Audio,
+    AudioDataset,
+    Example,
+    FrameGrid,
+    LogMelFrames,
+    RecipeError,
+    WeightsError,
+)
 from workbench.audio.dataset import prepare
 
 pytestmark = pytest.mark.usefixtures("short_clustering")
@@ -200,6 +208,18 @@ def test_teachers_follow_the_options(
     encoder = make(weights="random", pretraining=pretraining)
     encoder.pretrain(prepare_tones(tmp_path / "data"), run)
     assert seen == [logged]
+
+
+def test_wrong_training_options_are_named_before_any_step(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"second_round = 1\.5: must be in \[0, 1\]"):
+        MertPretraining(second_round=1.5)
+    with pytest.raises(ValueError, match="mask_span = 0: must be at least 1"):
+        MertPretraining(mask_span=0)
+    pretraining = MertPretraining(second_round=0.5, second_round_layer=3)
+    encoder = make(weights="random", pretraining=pretraining)
+    with pytest.raises(RecipeError, match="second_round_layer = 3: must be 0 to 2"):
+        encoder.pretrain(prepare_tones(tmp_path / "data"), session(tmp_path / "run", 2))
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_predicts_the_hidden_spectrum(tmp_path: Path) -> None:

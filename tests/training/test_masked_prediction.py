@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from workbench import Masking, vary_by
+from workbench import FrameGrid, LogMelFrames, Masking, SpectrumTeacher, UnitTeacher, vary_by
 
 
 def test_masks_are_spans_and_never_empty() -> None:
@@ -21,6 +21,16 @@ def test_share_of_hidden_frames() -> None:
     torch.manual_seed(0)
     share = float(Masking(span=8, probability=0.08).draw(200, 300).float().mean())
     assert abs(share - (1 - 0.92**8)) < 0.03
+
+
+def test_teachers_say_the_same_under_mixed_precision() -> None:
+    wav = torch.randn(4, 8000, generator=torch.Generator().manual_seed(0))
+    mel = LogMelFrames(FrameGrid(16_000, 320, 400))
+    for teacher in (UnitTeacher(mel, mel.dim, 16), SpectrumTeacher(mel, mel.dim)):
+        teacher.fit([(wav, 24)], torch.Generator().manual_seed(0))
+        exact = teacher(wav, 24)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(teacher(wav, 24), exact)
 
 
 def test_variety_changes_sound_but_not_place() -> None:

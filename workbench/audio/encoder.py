@@ -52,7 +52,8 @@ class WaveformEncoder(nn.Module):
             config.conv_kernel, config.conv_stride
         )
         self.frame_rate = sample_rate / self.hop
-        self.layers = check_layers(layers, int(config.num_hidden_layers))
+        self.depth = int(config.num_hidden_layers)
+        self.layers = check_layers(layers, self.depth)
         self.eval()
 
     def forward(self, wav: Tensor) -> Tensor:

@@ -78,8 +78,9 @@ class UnitTeacher(nn.Module):
     @torch.no_grad()
     def forward(self, wav: Tensor, frames: int) -> Tensor:
         """Cluster indices int64 ``[B, F]``."""
-        points = (self.features(wav, frames) - self.mean) / self.scale
-        return nearest(points.flatten(0, 1), self.centroids).view(points.shape[:2])
+        with torch.autocast(wav.device.type, enabled=False):  # half precision misplaces points
+            points = (self.features(wav, frames) - self.mean) / self.scale
+            return nearest(points.flatten(0, 1), self.centroids).view(points.shape[:2])
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy ``[B, F]`` of logits ``[B, F, K]``."""
@@ -108,7 +109,8 @@ class SpectrumTeacher(nn.Module):
     @torch.no_grad()
     def forward(self, wav: Tensor, frames: int) -> Tensor:
         """Targets ``[B, F, D]``."""
-        values: Tensor = (self.features(wav, frames) - self.mean) / self.scale
+        with torch.autocast(wav.device.type, enabled=False):
+            values: Tensor = (self.features(wav, frames) - self.mean) / self.scale
         return values
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
