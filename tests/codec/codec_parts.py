@@ -25,12 +25,16 @@ from workbench.codec.semantic import describe_teacher
 class FakeTeacher(nn.Module):
     """A convolution at any rate, with dropout that would show if it were ever in train mode."""
 
-    def __init__(self, dim: int = 6, sample_rate: int = 8000, hop: int = 160) -> None:
+    def __init__(
+        self, dim: int = 6, sample_rate: int = 8000, hop: int = 160, seed: int = 0
+    ) -> None:
         super().__init__()
         self.sample_rate = sample_rate
         self.frame_rate = sample_rate / hop
         self.dim = dim
-        self.conv = nn.Conv1d(1, dim, hop, hop)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.conv = nn.Conv1d(1, dim, hop, hop)
         self.dropout = nn.Dropout(0.5)
 
     def forward(self, wav: Tensor) -> Tensor:

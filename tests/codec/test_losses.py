@@ -103,7 +103,7 @@ def test_discriminators_learn_to_tell_two_sounds_apart() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < 0.5 * losses[0]
 
 

@@ -124,7 +124,7 @@ class HearsAll(FakeTeacher):
 
 def test_agreement_shows_what_a_teacher_misses() -> None:
     codec = small_codec("spectral", (HearsAll(),))
-    wav = tones(1, 8000) * torch.linspace(0, 3, 8000)
+    wav = tones(1, 8000) * torch.linspace(0, 10, 8000)
     little, everything = (agreement(codec, wav, 0.2, context) for context in (0.0, 10.0))
     assert everything == [1.0, 1.0, 1.0]
     assert all(0.5 < share < 1 for share in little)
