@@ -11,19 +11,23 @@ from workbench.cli.main import build_app
 from workbench.host.discovery import PluginError
 
 METRICS = """
+def score(shared):
+    from workbench_parts import Score  # it imports numpy, so not before something is built
+
+    return Score(shared)
+
 @hookimpl
 def workbench_metrics():
-    from workbench_parts import Score
     return [
-        Component("right", "A score", Options, lambda options, context: Score()),
-        Component("wrong", "A score", Options, lambda options, context: Score(shared=True)),
+        Component("right", "A score", Options, lambda options, context: score(False)),
+        Component("wrong", "A score", Options, lambda options, context: score(True)),
     ]
 """
 PARTS = """
 from workbench import mean_figure
 SEEN = {}
 class Score:
-    def __init__(self, shared=False):
+    def __init__(self, shared):
         self.scores = SEEN if shared else {}
     def update(self, item):
         self.scores[item.id] = 1.0
