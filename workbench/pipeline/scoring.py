@@ -119,7 +119,7 @@ def score_codes(
         name = "token perplexity" if len(models) == 1 else f"token perplexity ({role})"
         for system, codes in systems.items():
             nats, tokens = _item_scores(model, output, codes)
-            settings = {"codec": experiment.recipe.codec.name, "metric": "token-perplexity"}
+            settings = {"metric": "token-perplexity", "codes": experiment.stages["tokens"].key}
             table = with_figure(table, system, perplexity_figure(name, nats, tokens, settings))
     return table
 
