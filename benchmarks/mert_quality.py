@@ -59,7 +59,9 @@ def main() -> None:
     spectra = {"log-mel": LogMelFrames(grid), "constant-Q": ConstantQ(grid)}
     encoders = {name: Spectrum(frames, frames.dim) for name, frames in spectra.items()}
     for weights in ("random", "embedded"):
-        encoders[f"MERT, {weights}"] = context.build("semantic_encoder", "mert", {"weights": weights})
+        encoders[f"MERT, {weights}"] = context.build(
+            "semantic_encoder", "mert", {"weights": weights}
+        )
     with tempfile.TemporaryDirectory() as folder:
         data = corpus(context, Path(folder), arguments.pieces)
         for name, encoder in encoders.items():

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from workbench.api.protocols import Codec as Codec
     from workbench.api.protocols import Corpus as Corpus
     from workbench.api.protocols import Metric as Metric
-    from workbench.api.protocols import SemanticEncoder as SemanticEncoder
     from workbench.api.protocols import PretrainedTask as PretrainedTask
+    from workbench.api.protocols import SemanticEncoder as SemanticEncoder
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder

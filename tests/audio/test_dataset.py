@@ -1,4 +1,4 @@
-"""Prepared audio: rates and channels, crops that are functions of their arguments, skipped files."""
+"""Prepared audio: rates and channels, crops as functions of their arguments, skipped files."""
 
 from __future__ import annotations
 

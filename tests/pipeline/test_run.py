@@ -143,3 +143,28 @@ def test_a_codec_can_be_used_with_its_first_codebooks(tiny_recipe: Path, catalog
     assert trained.codec.num_codebooks == 1
     with pytest.raises(RecipeError, match="the codec has 2 codebooks"):
         run(tiny_recipe, catalog, "codec.codebooks=3")
+
+
+def test_prompts_are_encoded_without_what_follows_them(
+    tiny_recipe: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.pipeline import generation
+
+    heard: list[int] = []
+    original = generation.hear_alone
+
+    def watched(request, tokens, data, codec, device):  # type: ignore[no-untyped-def]
+        lengths: list[int] = []
+        encode = codec.encode
+        monkeypatch.setattr(
+            codec, "encode", lambda wav: (lengths.append(wav.shape[-1]), encode(wav))[1]
+        )
+        out = original(request, tokens, data, codec, device)
+        monkeypatch.setattr(codec, "encode", encode)
+        heard.extend(lengths)
+        assert out.prompt.shape == request.prompt.shape
+        return out
+
+    monkeypatch.setattr(generation, "hear_alone", watched)
+    run(tiny_recipe, catalog)
+    assert heard == [16000, 16000, 16000]

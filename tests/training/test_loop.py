@@ -189,7 +189,9 @@ def test_stages_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
         session = TrainingSession(settings, tmp_path / precision)
         trainee = Regression(settings)
         seen: list[torch.dtype] = []
-        hook = trainee.net[0].register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
+        hook = trainee.net[0].register_forward_hook(
+            lambda _m, _i, out, seen=seen: seen.append(out.dtype)
+        )
         session.fit(trainee, batches, phase=f"{len(list(tmp_path.iterdir()))}")
         hook.remove()
         assert seen == [torch.bfloat16 if precision == "bf16" else torch.float32]

@@ -1,1 +1,1 @@
-"""The contract: values, protocols, settings and errors. Imports nothing of the workbench above it."""
+"""The contract: values, protocols, settings and errors. Imports nothing above it."""

@@ -150,7 +150,7 @@ class Request:
 class Wish:
     """What a person asks a trained run for, as typed on the command line.
 
-    ``prompt`` holds the codes ``[K, P]`` of the audio that was given, whole; ``seconds`` how much to
+    ``prompt`` holds the codes ``[K, P]`` of all the audio that was given; ``seconds`` how much to
     generate at most, where the person said so.
     """
 

@@ -7,7 +7,6 @@ ffmpeg. Whatever leaves :func:`read_audio` has passed the checks that the rest r
 from __future__ import annotations
 
 import io
-import io
 import math
 import os
 from pathlib import Path

@@ -9,7 +9,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -94,7 +94,10 @@ def generate_held_out(
 
     def build(folder: StageFolder) -> dict[str, object]:
         generators = build_generators(experiment, models.by_role)
-        codes = task.generate(generators, requests, recipe.seed)
+        heard = [
+            hear_alone(request, tokens, data, codec, experiment.device) for request in requests
+        ]
+        codes = task.generate(generators, heard, recipe.seed)
         by_id = {r.id: c.contiguous() for r, c in zip(requests, codes, strict=True)}
         save_file(by_id, folder.path / "codes.safetensors")
         output = Generated(tuple(requests), folder.path, folder.key, codec.sample_rate)
@@ -117,6 +120,25 @@ def held_out_requests(
             "Shorten the task's lengths, or give the corpus more or longer recordings."
         )
     return requests
+
+
+@torch.inference_mode()
+def hear_alone(
+    request: Request, tokens: TokenizedSplit, data: AudioDataset, codec: Codec, device: str
+) -> Request:
+    """``request`` with its prompt encoded from the prompt's audio alone.
+
+    A semantic teacher hears both ways in time, so that codes cut from the whole recording's hold a
+    little of what comes after them. A prompt from elsewhere is left as it is.
+    """
+    number = tokens.index_of(request.id)
+    frames = int(request.prompt.shape[-1])
+    if frames == 0 or not torch.equal(tokens[number].codes[:, :frames], request.prompt):
+        return request
+    samples = round(frames * codec.sample_rate / codec.frame_rate)
+    wav = data.read(tokens.clips[number], 0, samples)[None].to(device)
+    alone = codec.encode(wav).values[0, :, :frames].cpu()
+    return replace(request, prompt=alone)
 
 
 def build_generators(

@@ -31,11 +31,16 @@ class TokenizedSplit(Sequence[TokenizedExample]):
         self, folder: Path, clips: Sequence[Clip], split: Split, frame_rate: float
     ) -> None:
         self.clips = clips
+        self.numbers = {clip.example.id: number for number, clip in enumerate(clips)}
         self.frame_rate = frame_rate
         self.shards: list[Any] = [
             safe_open(_shard_path(folder, split, number), "pt")
             for number in range(-(-len(clips) // SHARD_CLIPS))
         ]
+
+    def index_of(self, identifier: str) -> int:
+        """The position of an example."""
+        return self.numbers[identifier]
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -51,8 +51,8 @@ class LMSection:
     """The language models of the task."""
 
     init: str = "scratch"
-    """Weights to start from: `scratch`, `embedded` (shipped with the task), or a folder with a model
-    (or, for a task with several, one folder for each role). They must know the same codec's codes."""
+    """Weights to start from: `scratch`, `embedded` (shipped with the task), or a folder with a
+    model (for a task with several, with a folder for each role). They must know the same codes."""
     model: LMSizes = field(default_factory=LMSizes)
     """Size and shape of each model."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
