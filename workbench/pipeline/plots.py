@@ -66,10 +66,8 @@ def curves_figure(curves: Mapping[str, Curve], columns: int = 2) -> Figure:
     for number, (name, curve) in enumerate(curves.items(), start=1):
         axes = figure.add_subplot(rows, columns, number)
         steps, values = thinned(curve)
-        marker = "o" if len(values) < 10 else ""
-        axes.plot(
-            steps, values, marker, linestyle="-", linewidth=1.2, markersize=3, color="#3b82f6"
-        )
+        marker = "o" if len(values) < 10 else None  # a single point has no line
+        axes.plot(steps, values, marker=marker, linewidth=1.2, markersize=3, color="#3b82f6")
         axes.set_title(name, fontsize=9, loc="left")
         positive = values[np.isfinite(values) & (values > 0)]
         if positive.size == values.size and positive.max() > 20 * positive.min():
