@@ -30,6 +30,8 @@ def read_audio(path: str | os.PathLike[str], start: float = 0.0, end: float | No
     Raises :class:`AudioError` naming the file where it is missing, unreadable, empty or holds
     non-finite samples.
     """
+    if not os.path.isfile(path):
+        raise AudioError(f"{path}: can't be read as audio (there is no such file)")
     return _read(os.fspath(path), str(path), start, end)
 
 
@@ -90,4 +92,7 @@ def flac_bytes(audio: Audio) -> bytes:
 
 def _reason(error: Exception) -> str:
     """The last, telling part of libsndfile's message."""
-    return str(error).rsplit(": ", maxsplit=1)[-1].strip().rstrip(".") or type(error).__name__
+    words = str(error).rsplit(": ", maxsplit=1)[-1].strip().rstrip(".") or type(error).__name__
+    if "possibly a pipe" in words:  # what libsndfile says of bytes that are no MP3 after all
+        return "damaged, or of no known format"
+    return words
