@@ -74,6 +74,9 @@ def test_a_finished_run_goes_on_with_a_persons_file(tiny_recipe: Path, catalog: 
     other, _ = trained.generate(Wish(seconds=2.0), prompt, seed=2)
     assert bool((same.samples == audio.samples).all())
     assert not bool((other.samples == audio.samples).all())
+    for precision in ("fp16", "int8"):
+        quick = open_run(folder, catalog, "cpu", {"temperature": 0.5}, precision)
+        assert quick.generate(Wish(seconds=1.0), prompt, seed=1)[0].seconds == 1.0
     with pytest.raises(WorkbenchError, match="--prompt"):
         trained.generate(Wish(), None, seed=0)
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workbench.host.catalog import Catalog
+
+
+class Precision(StrEnum):
+    """What ``--precision`` takes."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+    int8 = "int8"
 
 
 def register(app: typer.Typer, catalog: Catalog) -> None:
@@ -26,6 +35,9 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         top_p: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
         with_prompt: Annotated[bool, typer.Option(help="Put the prompt before the result.")] = True,
         results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+        precision: Annotated[
+            Precision, typer.Option(help="Of the language model's weights.")
+        ] = Precision.fp32,
         device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     ) -> None:
         """Generate audio with the models of a finished run."""
@@ -39,7 +51,9 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
 
         sampling = {"temperature": temperature, "top_p": top_p}
         chosen = {name: value for name, value in sampling.items() if value is not None}
-        trained = open_run(find_run(run, results).folder, catalog, resolve_device(device), chosen)
+        trained = open_run(
+            find_run(run, results).folder, catalog, resolve_device(device), chosen, precision.value
+        )
         heard = None if prompt is None else read_audio(prompt)
         wish = Wish(text=text, language=lang, seconds=seconds)
         audio, before = trained.generate(wish, heard, seed)

@@ -21,6 +21,7 @@ from workbench.codec.fewer import use_codebooks
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.lm.generate import Generator
+from workbench.lm.matrices import Precision
 from workbench.lm.storage import load_model
 from workbench.pipeline.models import BuiltCodec, Teacher
 
@@ -76,9 +77,17 @@ def describe_models(
 
 
 def open_run(
-    folder: Path, catalog: Catalog, device: str, sampling: Mapping[str, float] | None = None
+    folder: Path,
+    catalog: Catalog,
+    device: str,
+    sampling: Mapping[str, float] | None = None,
+    precision: Precision = "fp32",
 ) -> TrainedRun:
-    """The models of the run in ``folder``; ``sampling`` overrides the recipe's values by name."""
+    """The models of the run in ``folder``; ``sampling`` overrides the recipe's values by name.
+
+    ``precision`` is that of the language models' weights: ``fp16`` and ``int8`` are quicker for
+    large models on a CPU.
+    """
     record = json.loads((folder / "run.json").read_text())
     models = record.get("models")
     if not models or not models["language_models"]:
@@ -98,7 +107,7 @@ def open_run(
     task = context.build("task", models["task"]["name"], models["task"]["options"])
     settings = SamplingSettings(**{**record["sampling"], **(sampling or {})})
     generators = {
-        role: Generator(load_model(Path(path), device), settings)
+        role: Generator(load_model(Path(path), device), settings, precision=precision)
         for role, path in models["language_models"].items()
     }
     return TrainedRun(codec, task, generators, device)
