@@ -36,8 +36,9 @@ class ClapOptions:
     """Options of the encoder `clap`."""
 
     weights: str = "embedded"
-    """`embedded` (a tiny default), `random`, a Hugging Face id such as `laion/clap-htsat-unfused`,
-    a local folder, or a local file: one of LAION's original `.pt` checkpoints."""
+    """`embedded` (a tiny default; not shipped yet), `random`, a Hugging Face id such as
+    `laion/clap-htsat-unfused`, a local folder, or a local file: one of LAION's original `.pt`
+    checkpoints."""
     layers: str | list[int] = "last"
     """`last` (the audio tower's normalised output, 3.2 frames a second), or a list of hidden
     states: 0 the patches, then one for each of the four stages. They have 256, 128, 64, 32 and 32
