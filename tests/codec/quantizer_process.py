@@ -22,6 +22,9 @@ def train(rank: int, world: int, folder: str) -> None:
         rvq(batch.chunk(world)[rank])
         rvq.update()
     torch.save(rvq.state_dict(), f"{folder}/{world}-{rank}.pt")
+    if world > 1:
+        dist.barrier()  # a process that leaves first may take the other's connection with it
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":
