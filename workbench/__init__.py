@@ -73,6 +73,9 @@ if TYPE_CHECKING:
     from workbench.codec.pretrained import scratch_codec as scratch_codec
     from workbench.codec.pretrained import trained_codec as trained_codec
     from workbench.codec.xcodec import XCodec as XCodec
+    from workbench.evaluation.probes import cluster_purity as cluster_purity
+    from workbench.evaluation.probes import linear_probe as linear_probe
+    from workbench.evaluation.probes import normalised_information as normalised_information
     from workbench.evaluation.statistics import bootstrap_interval as bootstrap_interval
     from workbench.evaluation.statistics import mean_figure as mean_figure
     from workbench.evaluation.statistics import paired_difference as paired_difference
@@ -168,6 +171,9 @@ _MODULES = {
     "scratch_codec": "workbench.codec.pretrained",
     "trained_codec": "workbench.codec.pretrained",
     "XCodec": "workbench.codec.xcodec",
+    "cluster_purity": "workbench.evaluation.probes",
+    "linear_probe": "workbench.evaluation.probes",
+    "normalised_information": "workbench.evaluation.probes",
     "bootstrap_interval": "workbench.evaluation.statistics",
     "mean_figure": "workbench.evaluation.statistics",
     "paired_difference": "workbench.evaluation.statistics",

@@ -14,13 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench import AudioDataset, Clip, SemanticEncoder, Split, kmeans, nearest, resample_in_graph
+from workbench import (
+    AudioDataset,
+    Clip,
+    SemanticEncoder,
+    Split,
+    cluster_purity,
+    linear_probe,
+    resample_in_graph,
+)
 
 UNKNOWN = -1
 """Label of frames at which a target is undefined: before the first chord, between two notes."""
-_RIDGE = 10.0
-_CLUSTERS = 100
-_CLUSTER_POINTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,12 @@ def measure_quality(
     for target, values in labels.items():
         known, test_known = values != UNKNOWN, test_labels[target] != UNKNOWN
         truth = test_labels[target][test_known]
-        found = _probe(features[known], values[known], test_features[test_known])
+        found = linear_probe(features[known], values[known], test_features[test_known])
         accuracy[target] = float((found == truth).double().mean())
         chance[target] = float((truth == values[known].mode().values).double().mean())
-    purity = _purity(features, test_features, test_labels["chord"], seed)
+    chords = test_labels["chord"]
+    known = chords != UNKNOWN
+    purity = cluster_purity(features, test_features[known], chords[known], seed=seed)
     return Quality(accuracy, chance, purity, len(test_features))
 
 
@@ -111,39 +118,3 @@ def _label_spans(spans: list[tuple[float, float, int]], times: Tensor) -> Tensor
     for start, end, value in spans:
         labels[(times >= start) & (times < end)] = value
     return labels
-
-
-def _probe(features: Tensor, labels: Tensor, test_features: Tensor) -> Tensor:
-    """Labels of ``test_features`` by ridge regression to one-hot labels, in closed form."""
-    classes, indices = torch.unique(labels, return_inverse=True)
-    mean, scale = features.mean(dim=0), features.std(dim=0).clamp_min(1e-6)
-    points = _with_bias((features - mean) / scale)
-    targets = torch.nn.functional.one_hot(indices, len(classes)).double()
-    gram = points.T @ points + _RIDGE * torch.eye(points.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve(gram, points.T @ targets)
-    scores = _with_bias((test_features - mean) / scale) @ weights
-    found: Tensor = classes[scores.argmax(dim=1)]
-    return found
-
-
-def _with_bias(points: Tensor) -> Tensor:
-    return torch.cat([points.double(), torch.ones(len(points), 1, dtype=torch.float64)], dim=1)
-
-
-def _purity(features: Tensor, test_features: Tensor, labels: Tensor, seed: int) -> float:
-    """Phone-normalised mutual information (arXiv 2106.07447) with chords in place of phones."""
-    generator = torch.Generator().manual_seed(seed)
-    mean, scale = features.mean(dim=0), features.std(dim=0).clamp_min(1e-6)
-    chosen = torch.randperm(len(features), generator=generator)[:_CLUSTER_POINTS]
-    centroids = kmeans((features[chosen] - mean) / scale, _CLUSTERS, 25, generator)
-    known = labels != UNKNOWN
-    clusters = nearest((test_features[known] - mean) / scale, centroids)
-    classes = torch.unique(labels[known], return_inverse=True)[1]
-    joint = torch.bincount(clusters * (int(classes.max()) + 1) + classes).double()
-    joint = torch.nn.functional.pad(joint, (0, -len(joint) % (int(classes.max()) + 1)))
-    table = (joint / joint.sum()).view(-1, int(classes.max()) + 1)
-    marginal = table.sum(dim=0)
-    product = table.sum(dim=1, keepdim=True) * marginal
-    seen = table > 0
-    information = (table[seen] * (table[seen] / product[seen]).log()).sum()
-    return float(information / -(marginal[marginal > 0] * marginal[marginal > 0].log()).sum())
