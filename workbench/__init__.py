@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from workbench.training.masked_prediction import Masking as Masking
     from workbench.training.masked_prediction import SpectrumTeacher as SpectrumTeacher
     from workbench.training.masked_prediction import UnitTeacher as UnitTeacher
+    from workbench.training.pretraining import overlap_by as overlap_by
     from workbench.training.pretraining import train_round as train_round
     from workbench.training.pretraining import vary_by as vary_by
     from workbench.training.session import Trainee as Trainee
@@ -193,6 +194,7 @@ _MODULES = {
     "Masking": "workbench.training.masked_prediction",
     "SpectrumTeacher": "workbench.training.masked_prediction",
     "UnitTeacher": "workbench.training.masked_prediction",
+    "overlap_by": "workbench.training.pretraining",
     "train_round": "workbench.training.pretraining",
     "vary_by": "workbench.training.pretraining",
     "Trainee": "workbench.training.session",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from workbench import (
@@ -15,11 +16,14 @@ from workbench import (
     TrainingSession,
     UnitTeacher,
     WaveformEncoder,
+    overlap_by,
     train_round,
     vary_by,
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from workbench_hubert.plugin import SpeechPretraining
 
 
@@ -31,7 +35,7 @@ def pretrain(
 ) -> None:
     """Train ``encoder`` in place for the session's steps, and leave it in eval mode."""
     masking = Masking(options.mask_span, options.mask_probability, options.unmasked_weight)
-    vary = vary_by(options.variety, encoder.sample_rate)
+    vary = distortion(options, encoder.sample_rate)
     second = round(session.settings.steps * options.second_round)
     if second and options.second_round_layer > encoder.depth:
         problem = f"second_round_layer = {options.second_round_layer}: must be 0 to {encoder.depth}"
@@ -46,3 +50,18 @@ def pretrain(
         teacher = UnitTeacher(own, encoder.dim, options.clusters)
         teachers = {"units": (teacher, 1.0)}
         train_round(encoder, data, session, teachers, masking, vary, second, "second")
+
+
+def distortion(options: SpeechPretraining, sample_rate: int) -> Callable[[Tensor], Tensor] | None:
+    """What happens to the audio ``[B, T]`` that the encoder hears, where anything does."""
+    parts = [overlap_by(options.overlap), vary_by(options.variety, sample_rate)]
+    chosen = [part for part in parts if part is not None]
+    if not chosen:
+        return None
+
+    def distort(wav: Tensor) -> Tensor:
+        for part in chosen:
+            wav = part(wav)
+        return wav
+
+    return distort

@@ -168,7 +168,9 @@ def test_wrong_options_are_named() -> None:
 
 @FAMILIES
 def test_training_resumes_exactly_in_both_rounds(family: Family, tmp_path: Path) -> None:
-    pretraining = SpeechPretraining(clusters=8, second_round=0.5, second_round_layer=1, variety=1.0)
+    pretraining = SpeechPretraining(
+        clusters=8, second_round=0.5, second_round_layer=1, variety=1.0, overlap=0.5
+    )
     build = partial(make, family, weights="random", pretraining=pretraining)
     check_resumed_training(build, tmp_path, [("first", 1), ("second", 0)], steps=4)
 

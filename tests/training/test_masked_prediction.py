@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from workbench import FrameGrid, LogMelFrames, Masking, SpectrumTeacher, UnitTeacher, vary_by
+from workbench import (
+    FrameGrid,
+    LogMelFrames,
+    Masking,
+    SpectrumTeacher,
+    UnitTeacher,
+    overlap_by,
+    vary_by,
+)
 
 
 def test_masks_are_spans_and_never_empty() -> None:
@@ -46,3 +54,30 @@ def test_variety_changes_sound_but_not_place() -> None:
     levels = 10 * (energy.sum(1) / wav.square().sum(1)).log10()
     assert float(levels.max() - levels.min()) > 3
     assert vary_by(0.0, 16_000) is None
+
+
+def test_overlap_adds_a_piece_of_another_clip_to_the_chosen_ones() -> None:
+    tones = torch.stack([torch.sin(torch.arange(4000) * step) for step in (0.1, 0.2, 0.3, 0.4)])
+    overlap = overlap_by(0.5)
+    assert overlap is not None
+    torch.manual_seed(0)
+    touched = 0
+    for _ in range(100):
+        added = overlap(tones) - tones
+        for item in range(4):
+            spoken = added[item].abs() > 0
+            if not bool(spoken.any()):
+                continue
+            touched += 1
+            assert int(spoken.sum()) <= 2000
+            level = added[item][spoken].abs().max() / tones[item].abs().max()
+            assert 10**-0.25 - 0.05 < level < 10**0.25 + 0.05 or int(spoken.sum()) < 50
+    assert 150 < touched < 250  # half of 400
+
+
+def test_no_overlap_is_no_function_and_a_lone_clip_is_left_alone() -> None:
+    assert overlap_by(0.0) is None
+    overlap = overlap_by(1.0)
+    lone = torch.randn(1, 1000)
+    assert overlap is not None
+    assert torch.equal(overlap(lone), lone)
