@@ -11,12 +11,15 @@ from workbench.codec.config import DiscriminatorConfig
 from workbench.codec.discriminator import Discriminators
 from workbench.codec.losses import (
     PQMF,
+    QUIET,
     MelDistance,
     STFTDistance,
     SubbandDistance,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
+    magnitudes,
+    spectral_convergence,
 )
 
 DISTANCES = {
@@ -111,3 +114,22 @@ def test_no_discriminator_at_all_is_an_error() -> None:
     nothing = DiscriminatorConfig(frequency_hops=[], periods=[], stft_windows=[])
     with pytest.raises(ValueError, match="adversarial"):
         Discriminators(nothing, 1)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_a_batchs_distance_is_the_mean_of_its_parts(name: str) -> None:
+    """So that processes and accumulation rounds, each with a part, take the joint batch's step."""
+    distance, real = DISTANCES[name], tones(4, 2000) * torch.tensor([0.1, 1, 2, 3])[:, None, None]
+    fake = real + tones(4, 2000, seed=1)
+    halves = [float(distance(fake[rows], real[rows])) for rows in (slice(2), slice(2, 4))]
+    assert float(distance(fake, real)) == pytest.approx(sum(halves) / 2, rel=1e-5)
+
+
+def test_silence_counts_as_a_very_quiet_clip() -> None:
+    window = torch.hann_window(256)
+    silence = magnitudes(torch.zeros(1, 1, 8000), 256, 64, window)
+    noise = torch.randn(1, 1, 8000, generator=torch.Generator().manual_seed(0))
+    for level in (QUIET, 10 * QUIET):
+        fake = magnitudes(level * noise, 256, 64, window)
+        ratio = float(spectral_convergence(fake, silence, 1, window))
+        assert ratio == pytest.approx(level / QUIET, rel=0.05)

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from workbench.audio.signal import mel_filterbank
 
 FLOOR = 1e-5
+QUIET = 1e-3
+"""Amplitude (-60 dB) below which a clip counts as this loud, so that silence has a finite share."""
 
 
 def magnitudes(wav: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
@@ -68,7 +70,11 @@ class MelDistance(_Windows):
 
 
 class STFTDistance(_Windows):
-    """Spectral convergence plus log-magnitude L1, averaged over resolutions (arXiv 1910.11480)."""
+    """Spectral convergence plus log-magnitude L1, averaged over resolutions (arXiv 1910.11480).
+
+    Convergence is taken clip by clip and averaged, so that a batch's distance is the mean of its
+    parts', however it is shared out over processes and accumulation rounds.
+    """
 
     def __init__(self, windows: Sequence[int], hops: Sequence[int]) -> None:
         super().__init__(windows)
@@ -80,10 +86,21 @@ class STFTDistance(_Windows):
         for index, (n_fft, hop) in enumerate(zip(self.sizes, self.hops, strict=True)):
             x = magnitudes(fake, n_fft, hop, self.window(index))
             y = magnitudes(real, n_fft, hop, self.window(index))
-            convergence = torch.linalg.vector_norm(y - x) / torch.linalg.vector_norm(y)
+            convergence = spectral_convergence(x, y, len(fake), self.window(index))
             logarithms = F.l1_loss(x.clamp_min(FLOOR).log(), y.clamp_min(FLOOR).log())
             terms.append(convergence + logarithms)
         return torch.stack(terms).mean()
+
+
+def spectral_convergence(fake: Tensor, real: Tensor, clips: int, window: Tensor) -> Tensor:
+    """Mean over clips of ``|real - fake| / |real|``, Frobenius norms of a clip's magnitudes.
+
+    Magnitudes are ``[clips * C, bins, L]``.
+    """
+    x, y = fake.reshape(clips, -1), real.reshape(clips, -1)
+    quiet = QUIET * (window.square().sum() * y.shape[1]).sqrt()
+    size = torch.linalg.vector_norm(y, dim=1).clamp_min(quiet)
+    return (torch.linalg.vector_norm(y - x, dim=1) / size).mean()
 
 
 class PQMF(nn.Module):

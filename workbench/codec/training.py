@@ -24,7 +24,7 @@ from workbench.codec.losses import (
     discriminator_loss,
     feature_matching_loss,
 )
-from workbench.codec.quantizer import all_sum
+from workbench.codec.quantizer import all_sum, world
 from workbench.codec.xcodec import Reconstruction, XCodec
 from workbench.training.loop import adamw
 from workbench.training.session import Optimise
@@ -104,7 +104,8 @@ class CodecTrainee:
         if self.balancer is None:
             return self._weighted(terms)
         rest = {name: term for name, term in terms.items() if name not in ON_WAVEFORM}
-        balanced: Tensor = self.balancer(terms, fake)
+        # The balanced gradient is a sum over clips; the loop takes means over rounds and processes.
+        balanced: Tensor = self.balancer(terms, fake) * (self.settings.accumulate * world())
         return balanced + self._weighted(rest) if rest else balanced
 
     def _reconstruction_terms(self, wav: Tensor, result: Reconstruction) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ def run_loop(
             seed_step(session.seed, phase, step)
             scalars = loop.step(batches, step)
             if step % session.settings.log_every == 0 or step == steps - 1:
-                loop.record(step, scalars)
+                loop.record(step, loop.over_processes(scalars))
             every = session.settings.validate_every
             if validate and every and ((step + 1) % every == 0 or step == steps - 1):
                 loop.record(step, {f"validation_{k}": v for k, v in validate().items()})
@@ -157,9 +157,19 @@ class _Loop:
             f"step {self.now}. The last good checkpoint is {self.path}. Lower learning_rate."
         )
 
+    def over_processes(self, scalars: Mapping[str, float]) -> Mapping[str, float]:
+        """The whole batch's scalars: the mean over the processes, each with an equal share of it."""
+        if self.session.world == 1:
+            return scalars
+        values = torch.tensor(
+            list(scalars.values()), dtype=torch.float64, device=self.session.device
+        )
+        torch.distributed.all_reduce(values)
+        return dict(zip(scalars, (values / self.session.world).tolist(), strict=True))
+
     def record(self, step: int, scalars: Mapping[str, float]) -> None:
         """Append to the history and tell the listeners (main process only)."""
-        if self.session.rank != 0:
+        if self.session.rank != 0 or not scalars:
             return
         line = {"phase": self.phase, "step": step, **{k: float(v) for k, v in scalars.items()}}
         self.history.parent.mkdir(parents=True, exist_ok=True)
