@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from workbench import Slot, slots
 
@@ -40,6 +41,45 @@ class SyntheticMusicOptions:
         for name in ("train", "validation", "test"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         _require(self.seconds >= 1, "seconds", self.seconds, "at least 1")
+        _require(self.sample_rate >= 8000, "sample_rate", self.sample_rate, "at least 8000")
+
+
+@dataclass
+class SyntheticSoundOptions:
+    """Options of the embedded sound corpus."""
+
+    train: int = 4000
+    """Scenes for training."""
+    validation: int = 100
+    """Scenes for validation."""
+    test: int = 200
+    """Scenes for testing; each holds a pair of kinds that no training scene holds."""
+    seconds: float = 5.0
+    """Length of each scene."""
+    most_events: int = 3
+    """Most events in a scene, 1 to 3."""
+    singles: float = 0.3
+    """Share of the training scenes that hold a single event."""
+    kinds: list[str] = field(default_factory=list)
+    """Kinds of events, such as `rain` and `dog`; empty for all."""
+    captions: int = 5
+    """Captions of each scene; the first is the example's, its details hold all."""
+    test_wording: Literal["standard", "unseen"] = "standard"
+    """Words of the test captions: `standard` ones as in training, or `unseen`: templates and
+    phrases that no training caption uses. The recordings are the same."""
+    seed: int = 0
+    """Seed of the scenes; the run's own seed does not change them. Which pairs are held out does
+    not depend on it, so a judge may be trained on another draw."""
+    sample_rate: int = 16000
+    """Rate in Hz."""
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        _require(self.seconds >= 2, "seconds", self.seconds, "at least 2")
+        _require(1 <= self.most_events <= 3, "most_events", self.most_events, "1, 2 or 3")
+        _require(0 <= self.singles <= 1, "singles", self.singles, "a share in [0, 1]")
+        _require(self.captions >= 1, "captions", self.captions, "at least 1")
         _require(self.sample_rate >= 8000, "sample_rate", self.sample_rate, "at least 8000")
 
 

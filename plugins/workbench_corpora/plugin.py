@@ -11,6 +11,7 @@ from workbench_corpora.options import (
     ManifestOptions,
     MixtureOptions,
     SyntheticMusicOptions,
+    SyntheticSoundOptions,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ def _synthetic_music(options: SyntheticMusicOptions, _context: BuildContext) -> 
     from workbench_corpora.synthetic_music import SyntheticMusic
 
     return SyntheticMusic(options)
+
+
+def _synthetic_sound(options: SyntheticSoundOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.synthetic_sound import SyntheticSound
+
+    return SyntheticSound(options)
 
 
 def _folder(options: FolderOptions, _context: BuildContext) -> Corpus:
@@ -65,6 +72,12 @@ def workbench_corpora() -> list[Component]:
             "Synthesised music in 24 keys with its score, made on the spot, the same everywhere",
             SyntheticMusicOptions,
             _synthetic_music,
+        ),
+        Component(
+            "synthetic-sound",
+            "Synthesised sound events and scenes of them, captioned, with the truth about each",
+            SyntheticSoundOptions,
+            _synthetic_sound,
         ),
         Component(
             "folder",

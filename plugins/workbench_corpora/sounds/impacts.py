@@ -1,0 +1,240 @@
+"""Impacts: things that are struck, dropped, trodden on or broken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
+from workbench_corpora.sounds.take import Take, Wave, arch, hit
+from workbench_corpora.sounds.timing import Counted, Paced
+
+
+def knock(take: Take) -> Wave:
+    """Knuckles on a wooden door: a few low modes that die at once."""
+    hz = take["pitch"] * take.draws.uniform(0.97, 1.03)
+    modes = [(hz, 0.045, 1.0), (1.72 * hz, 0.03, 0.7), (2.9 * hz, 0.02, 0.4), (4.6 * hz, 0.01, 0.3)]
+    tap = take.noise(300.0, 2500.0) * hit(take.time(), 0.0008, 0.006)
+    return take.struck(modes) + 0.3 * tap
+
+
+def step_on_gravel(take: Take) -> Wave:
+    """A crunch: heel, then sole, each a burst of grinding stones."""
+    time = take.time()
+    stones = take.noise(1200.0, 6500.0) * (0.4 + 0.6 * (take.random(len(time)) < 0.12))
+    heel = hit(time, 0.012, 0.03)
+    sole = 0.8 * hit(np.maximum(time - 0.09, 0.0), 0.03, 0.035) * (time > 0.09)
+    grind = 0.6 + 0.4 * take.drift(60.0)
+    return stones * (heel + sole) * grind + 0.2 * take.noise(80.0, 250.0) * heel
+
+
+def step_on_wood(take: Take) -> Wave:
+    """A heel on floorboards: a low thump and a hard click, then the sole, softer."""
+    time = take.time()
+    hz = take["pitch"] * take.draws.uniform(0.93, 1.07)
+    boards = [
+        (hz, 0.05, 1.0),
+        (2.2 * hz, 0.03, 0.5),
+        (5.1 * hz, 0.014, 0.3),
+        (8.0 * hz, 0.008, 0.3),
+    ]
+    heel = take.struck(boards) + 0.3 * take.noise(1500.0, 5000.0) * hit(time, 0.0006, 0.004)
+    late = take.count(take.draws.uniform(0.07, 0.1))
+    wave = heel.copy()
+    wave[late:] += 0.35 * heel[:-late]
+    return wave
+
+
+def clap(take: Take) -> Wave:
+    """Hands: a dry burst around one and a half kilohertz."""
+    time = take.time()
+    centre = take.draws.uniform(1000.0, 1700.0)
+    burst = take.noise(0.6 * centre, 2.2 * centre)
+    snap = take.noise(2500.0, 7000.0)
+    return burst * hit(time, 0.0015, 0.014) + 0.35 * snap * hit(time, 0.001, 0.005)
+
+
+def glass(take: Take) -> Wave:
+    """A pane breaks: a crash, then shards that ring and tinkle."""
+    time = take.time()
+    crash = take.noise(1500.0, 7500.0) * hit(time, 0.001, 0.05)
+    shards = []
+    for _ in range(14):
+        hz = take["pitch"] * take.draws.uniform(1.0, 2.4)
+        ring = take.draws.uniform(0.02, 0.09)
+        shards.append(take.struck([(hz, ring, 1.0), (1.46 * hz, 0.6 * ring, 0.5)], 0.4))
+    count = take.draws.integer(22, 40)
+    times = np.minimum(take.random(count) ** 2 * 0.75, 0.9) * take.seconds
+    levels = (0.3 + 0.7 * take.random(count)) * np.exp(-times / (0.4 * take.seconds))
+    return 1.2 * crash + 0.5 * take.scatter(times, levels, shards)
+
+
+def hammer(take: Take) -> Wave:
+    """A hammer on an anvil: a hard click and bright modes out of tune with each other."""
+    hz = take["pitch"] * take.draws.uniform(0.995, 1.005)
+    modes = [(hz * r, 0.22 / r**0.6, 1 / r**0.3) for r in (1.0, 1.47, 2.09, 2.56, 3.39, 4.08)]
+    click = take.noise(1000.0, 7000.0) * hit(take.time(), 0.0005, 0.004)
+    return 0.5 * take.struck(modes) + click
+
+
+def drop(take: Take) -> Wave:
+    """A drop falls into water: a tiny tick, then a bubble whose tone bends up."""
+    time = take.time()
+    hz = take["pitch"] * take.draws.uniform(0.8, 1.25)
+    turns = hz * (time + 3.5 * time**2)
+    bubble = np.sin(2 * np.pi * turns) * hit(time, 0.003, 0.035)
+    tick = take.noise(3000.0, 7500.0) * hit(time, 0.0004, 0.002)
+    return bubble + 0.12 * tick
+
+
+def coin(take: Take) -> Wave:
+    """A coin drops and spins out: high rings that come faster and faster."""
+    modes = [(take["pitch"] * r, 0.08 / r**0.4, 1 / r**0.5) for r in (1.0, 1.53, 2.28)]
+    ring = take.struck(modes, 0.35)
+    gaps = 0.24 * 0.8 ** np.arange(18)
+    times = np.concatenate([[0.0], np.cumsum(gaps)])
+    times = times[times < take.seconds]
+    return take.scatter(times, 0.87 ** np.arange(len(times)), [ring])
+
+
+def slam(take: Take) -> Wave:
+    """A door slams: a broad boom with the frame's rattle and the latch's click."""
+    time = take.time()
+    hz = take["pitch"]
+    boom = take.struck([(hz, 0.14, 1.0), (1.69 * hz, 0.11, 0.9), (2.76 * hz, 0.08, 0.7)])
+    crack = take.noise(120.0, 1800.0, slope=3.0) * hit(time, 0.002, 0.05)
+    latch = take.noise(1500.0, 6000.0) * hit(np.maximum(time - 0.03, 0.0), 0.001, 0.008)
+    rattle = take.noise(200.0, 900.0) * arch(len(time), 0.2, 0.7) * (0.5 + 0.5 * take.drift(40.0))
+    return boom + 0.8 * crack + 0.25 * latch * (time > 0.03) + 0.08 * rattle
+
+
+KINDS = (
+    Kind(
+        "knock",
+        knock,
+        Counted((0.1, 0.14), most=4, gap=(0.08, 0.3), ring=0.1),
+        (pitch(130.0, 300.0),),
+        Wording(
+            (
+                "someone knock[s|ing] on a door",
+                "someone knock[s|ing] on wood",
+                "a door [is|being] knocked on",
+            ),
+            ("{} knock[|s] on a door", "{} knock[|s]"),
+            ("a visitor rap[s|ping] on the door", "knuckles rap[|ping] against wood"),
+            ("{} rap[|s] on the wooden door",),
+        ),
+    ),
+    Kind(
+        "gravel",
+        step_on_gravel,
+        Paced(0.22, swing=0.04),
+        (rate(1.2, 3.2),),
+        Wording(
+            (
+                "someone walk[s|ing] on gravel",
+                "footsteps crunch[|ing] on gravel",
+                "a person walk[s|ing] over gravel",
+            ),
+            ("{} footsteps on gravel", "{} steps on gravel"),
+            ("feet tread[|ing] on pebbles", "a hiker stroll[s|ing] along a stony path"),
+            ("{} crunching steps on pebbles",),
+        ),
+        indoors=False,
+    ),
+    Kind(
+        "floorboards",
+        step_on_wood,
+        Paced(0.25, swing=0.04),
+        (rate(1.2, 3.2), pitch(85.0, 170.0)),
+        Wording(
+            (
+                "someone walk[s|ing] on a wooden floor",
+                "footsteps sound[|ing] on wood",
+                "a person walk[s|ing] across floorboards",
+            ),
+            ("{} footsteps on wood", "{} steps on a wooden floor"),
+            ("heels clack[|ing] on parquet", "somebody pace[s|ing] over the planks"),
+            ("{} heels on parquet",),
+        ),
+    ),
+    Kind(
+        "clapping",
+        clap,
+        Paced(0.09, swing=0.05),
+        (rate(2.0, 6.0),),
+        Wording(
+            ("someone clap[s|ping]", "a person clap[s|ping] their hands", "hands clap[|ping]"),
+            ("{} clapping", "{} handclaps"),
+            ("somebody applaud[s|ing]", "a spectator slap[s|ping] palms together"),
+            ("{} applause of one person",),
+        ),
+    ),
+    Kind(
+        "glass",
+        glass,
+        Counted((0.7, 1.2), most=2, gap=(0.2, 0.5), ring=0.2),
+        (pitch(2200.0, 3600.0),),
+        Wording(
+            ("glass break[s|ing]", "a window shatter[s|ing]", "a glass shatter[s|ing]"),
+            ("{} crash[|es] of breaking glass", "{} shattering window[|s]"),
+            ("a bottle smash[es|ing]", "a pane splinter[s|ing] into pieces"),
+            ("{} smash[|es] of a bottle",),
+        ),
+    ),
+    Kind(
+        "hammer",
+        hammer,
+        Paced(0.5, swing=0.05),
+        (rate(1.0, 2.8), pitch(700.0, 1500.0)),
+        Wording(
+            (
+                "someone hammer[s|ing] on metal",
+                "a hammer strike[s|ing] metal",
+                "a {} hammer clang[s|ing]",
+            ),
+            ("{} hammering on metal", "{} hammer blows on an anvil"),
+            ("a blacksmith pound[s|ing] iron", "a mallet bang[s|ing] on steel"),
+            ("{} blows of a blacksmith",),
+        ),
+    ),
+    Kind(
+        "drops",
+        drop,
+        Paced(0.25, swing=0.15),
+        (rate(1.2, 4.0), pitch(550.0, 1500.0)),
+        Wording(
+            ("water drip[s|ping]", "a tap drip[s|ping]", "drops fall[|ing] into water"),
+            ("{} water drops", "{} dripping of water"),
+            ("a leaky faucet drip[s|ping]", "droplets plink[|ing] into a basin"),
+            ("{} drips from a faucet",),
+        ),
+    ),
+    Kind(
+        "coin",
+        coin,
+        Counted((0.9, 1.4), most=2, gap=(0.1, 0.4)),
+        (pitch(2300.0, 3900.0),),
+        Wording(
+            (
+                "a coin drop[s|ping]",
+                "a {} coin fall[s|ing] on a table",
+                "a coin spin[s|ning] to rest",
+            ),
+            ("{} falling coin[|s]", "{} clink[|s] of a coin"),
+            ("a penny land[s|ing] on the floor", "loose change clatter[s|ing] down"),
+            ("{} dropped penn[y|ies]",),
+        ),
+    ),
+    Kind(
+        "slam",
+        slam,
+        Counted((0.4, 0.6), most=2, gap=(0.2, 0.5), ring=0.3),
+        (pitch(60.0, 110.0),),
+        Wording(
+            ("a door slam[s|ming]", "a {} door bang[s|ing] shut", "someone slam[s|ming] a door"),
+            ("{} door slam[|s]", "{} slam[|s] of a door"),
+            ("a gate thud[s|ding] shut", "somebody bang[s|ing] the door"),
+            ("{} bang[|s] of a closing door",),
+        ),
+    ),
+)

@@ -1,0 +1,203 @@
+"""Machines: motors, rotors, wheels and tools."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
+from workbench_corpora.sounds.take import Take, Wave, arch, glide, hit, resonant
+from workbench_corpora.sounds.timing import Counted, Lasting
+
+
+def engine(take: Take) -> Wave:
+    """Firing pulses through a pipe, a little uneven, with the cylinders not quite alike."""
+    hz = take["rate"] * (1 + 0.05 * take.drift(1.5))
+    levels = 0.9 ** np.arange(60)
+    levels[1::2] *= 0.7
+    fire = take.tone(hz, levels)
+    pipe = ((90.0, 80.0, 1.0), (230.0, 120.0, 0.6), (520.0, 250.0, 0.25))
+    rattle = take.noise(300.0, 2500.0, slope=4.0) * (0.4 + np.abs(fire) / np.max(np.abs(fire)))
+    wave = resonant(fire, take.sample_rate, pipe, floor=0.03)
+    return wave / float(np.std(wave)) + 0.25 * rattle
+
+
+def helicopter(take: Take) -> Wave:
+    """Blades that chop the air, and a turbine's faint whine."""
+    place = (take.time() * take["rate"] * (1 + 0.01 * take.drift(1.0))) % 1.0
+    chop = np.exp(-place / 0.16) * np.minimum(place / 0.03, 1.0)
+    thump = take.noise(40.0, 220.0, slope=2.0)
+    swish = take.noise(400.0, 2500.0, slope=2.0)
+    whine = take.tone(take.draws.uniform(1100.0, 1800.0), (1.0, 0.3))
+    return 1.6 * thump * chop + 0.35 * swish * (0.1 + chop) + 0.02 * whine
+
+
+def train(take: Take) -> Wave:
+    """Wheels over rail joints, two knocks and a pause, on a heavy rumble."""
+    rumble = take.noise(35.0, 400.0, slope=3.0) * (0.8 + 0.2 * take.drift(2.0))
+    pair = 1 / take["rate"]
+    starts = np.arange(0.1 * pair, take.seconds, pair)
+    times = np.sort(np.concatenate([starts, starts + 0.28 * pair]))
+    times = times[times < take.seconds - 0.01]
+    body = [(190.0, 0.03, 1.0), (480.0, 0.025, 0.7), (1150.0, 0.02, 0.5), (2400.0, 0.012, 0.3)]
+    knock = take.struck(body, 0.15)
+    knock += 0.4 * take.white(0.15) * hit(take.time(0.15), 0.001, 0.012)
+    levels = 1.0 + 0.3 * take.random(len(times))
+    return 0.35 * rumble + 1.5 * take.scatter(times, levels, [knock])
+
+
+def drill(take: Take) -> Wave:
+    """An electric drill: a whine that runs up, bites, and runs down."""
+    count = take.count(take.seconds)
+    speed = glide(count, 0.55, 1.0, 1.02, 0.93, 0.97, 0.95, 0.98, 0.6)
+    whine = take.tone(take["pitch"] * speed, 0.93 ** np.arange(40))
+    gear = resonant(whine, take.sample_rate, ((2300.0, 1500.0, 1.0), (4200.0, 1500.0, 0.6)), 0.25)
+    bite = take.noise(1500.0, 7000.0) * (0.6 + 0.4 * take.drift(25.0))
+    return (gear + 0.25 * bite) * arch(count, 0.06, 0.1)
+
+
+def saw(take: Take) -> Wave:
+    """A hand saw: strokes to and fro, each a run of teeth, the way back lighter."""
+    turns = take.time() * take["rate"]
+    place = (2 * turns) % 1.0
+    back = np.floor(2 * turns) % 2
+    stroke = np.sin(np.pi * place) ** 0.7 * (1 - 0.45 * back)
+    teeth = 70.0 + 110.0 * np.sin(np.pi * place)
+    bite = np.cumsum(teeth) / take.sample_rate % 1.0
+    forward, backward = take.noise(700.0, 4500.0), take.noise(1500.0, 7000.0)
+    return np.where(back > 0, backward, forward) * stroke * np.exp(-bite / 0.3)
+
+
+def vacuum(take: Take) -> Wave:
+    """A vacuum cleaner: a steady motor tone within a steady rush of air."""
+    motor = take.tone(take["pitch"] * (1 + 0.004 * take.drift(4.0)), 0.7 ** np.arange(12))
+    air = take.noise(250.0, 5000.0, slope=2.5)
+    return 0.8 * motor + air
+
+
+def horn(take: Take) -> Wave:
+    """A car horn: two reedy tones, a third apart."""
+    reed = 0.86 ** np.arange(30)
+    wave = take.tone(take["pitch"], reed) + take.tone(take["pitch"] * 1.26, reed)
+    formed = resonant(wave, take.sample_rate, ((1400.0, 1200.0, 0.8), (2900.0, 1200.0, 0.5)), 0.3)
+    return formed * arch(len(wave), 0.04, 0.08)
+
+
+def steam(take: Take) -> Wave:
+    """A steam train's puffs: broad noise, four to a turn of the wheels, the first the strongest."""
+    turns = take.time() * take["rate"]
+    place = turns % 1.0
+    accent = np.where(np.floor(turns) % 4 == 0, 1.0, 0.7)
+    steam = take.noise(300.0, 4500.0, slope=2.5)
+    return steam * accent * np.minimum(place / 0.08, 1.0) * np.exp(-place / 0.3)
+
+
+KINDS = (
+    Kind(
+        "engine",
+        engine,
+        Lasting(),
+        (rate(24.0, 85.0),),
+        Wording(
+            ("an engine run[s|ning]", "a car engine hum[s|ming]", "a motor rev[s|ving]"),
+            ("a {} running engine", "the {} hum of a motor"),
+            ("a truck idle[s|ing]", "an automobile motor purr[s|ing]"),
+            ("a {} truck motor",),
+        ),
+    ),
+    Kind(
+        "helicopter",
+        helicopter,
+        Lasting(),
+        (rate(8.0, 17.0),),
+        Wording(
+            (
+                "a helicopter hover[s|ing]",
+                "a helicopter fl[ies|ying] over",
+                "rotor blades chop[|ping]",
+            ),
+            ("the {} beat of a helicopter", "{} rotor blades"),
+            ("a chopper pass[es|ing] overhead", "a helicopter thrum[s|ming] above"),
+            ("the {} throb of a chopper",),
+        ),
+        indoors=False,
+    ),
+    Kind(
+        "train",
+        train,
+        Lasting(),
+        (rate(1.0, 2.6),),
+        Wording(
+            ("a {} train pass[es|ing]", "a {} train clatter[s|ing] by", "a train rattle[s|ing]"),
+            ("a {} train on rails", "the clatter of a {} train"),
+            ("railway cars rumble[|ing] along the tracks", "a {} locomotive roll[s|ing] past"),
+            ("a {} railway carriage",),
+        ),
+        indoors=False,
+    ),
+    Kind(
+        "drill",
+        drill,
+        Counted((0.7, 1.5), most=3, gap=(0.15, 0.4)),
+        (pitch(140.0, 330.0),),
+        Wording(
+            ("a {} drill whirr[s|ing]", "someone drill[s|ing]", "a {} power drill run[s|ning]"),
+            ("{} burst[|s] of a drill", "{} whirr[|s] of a power drill"),
+            ("a {} electric drill bore[s|ing] into a wall", "a worker drill[s|ing] a hole"),
+            ("{} spin[|s] of a drill bit",),
+        ),
+    ),
+    Kind(
+        "saw",
+        saw,
+        Lasting(),
+        (rate(0.8, 2.0),),
+        Wording(
+            ("someone saw[s|ing] wood", "a {} saw cut[s|ting] wood", "a hand saw rasp[s|ing]"),
+            ("{} sawing of wood", "{} strokes of a saw"),
+            ("a carpenter saw[s|ing] a plank", "a {} handsaw scrape[s|ing] to and fro"),
+            ("{} sawing through a log",),
+        ),
+    ),
+    Kind(
+        "vacuum",
+        vacuum,
+        Lasting(),
+        (pitch(180.0, 420.0),),
+        Wording(
+            ("a {} vacuum cleaner run[s|ning]", "someone vacuum[s|ing]", "a {} vacuum hum[s|ming]"),
+            ("a {} vacuum cleaner", "the {} roar of a vacuum cleaner"),
+            ("a {} hoover drone[s|ing]", "someone hoover[s|ing] the carpet"),
+            ("the {} whoosh of a hoover",),
+        ),
+    ),
+    Kind(
+        "steam",
+        steam,
+        Lasting(),
+        (rate(2.2, 6.0),),
+        Wording(
+            (
+                "a {} steam engine puff[s|ing]",
+                "a steam train chug[s|ging]",
+                "a {} steam engine chug[s|ging]",
+            ),
+            ("the {} puffing of a steam engine", "a {} chugging steam train"),
+            ("an old locomotive pant[s|ing]", "a {} steam locomotive huff[s|ing] and puff[s|ing]"),
+            ("the {} chuffing of an old locomotive",),
+        ),
+        indoors=False,
+    ),
+    Kind(
+        "horn",
+        horn,
+        Counted((0.25, 0.8), most=3, gap=(0.1, 0.35)),
+        (pitch(280.0, 520.0),),
+        Wording(
+            ("a car horn honk[s|ing]", "a {} horn blow[s|ing]", "a car honk[s|ing]"),
+            ("{} honk[|s] of a car", "{} car horn[|s]"),
+            ("a vehicle toot[s|ing]", "an angry driver beep[s|ing] the horn"),
+            ("{} toot[|s] of a vehicle",),
+        ),
+        indoors=False,
+    ),
+)
