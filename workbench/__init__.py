@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import PretrainedTask as PretrainedTask
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
     from workbench.api.protocols import Task as Task
+    from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder
     from workbench.api.settings import NO_COMPONENT as NO_COMPONENT
@@ -123,6 +124,7 @@ _MODULES = {
     "SemanticEncoder": "workbench.api.protocols",
     "PretrainedTask": "workbench.api.protocols",
     "Task": "workbench.api.protocols",
+    "TextAudioEncoder": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
     "TrainableEncoder": "workbench.api.protocols",
     "NO_COMPONENT": "workbench.api.settings",
