@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from workbench.audio.dataset import Crops as Crops
     from workbench.audio.encoder import WaveformEncoder as WaveformEncoder
     from workbench.audio.encoder import convolution_geometry as convolution_geometry
+    from workbench.audio.espeak import Espeak as Espeak
+    from workbench.audio.espeak import EspeakVoice as EspeakVoice
+    from workbench.audio.espeak import Speech as Speech
+    from workbench.audio.espeak import TimedText as TimedText
     from workbench.audio.encoder import wants_normalized as wants_normalized
     from workbench.audio.frames import FrameGrid as FrameGrid
     from workbench.audio.frames import LogMelFrames as LogMelFrames
@@ -151,6 +155,10 @@ _MODULES = {
     "API_VERSION": "workbench.api.version",
     "__version__": "workbench.api.version",
     "AudioDataset": "workbench.audio.dataset",
+    "Espeak": "workbench.audio.espeak",
+    "EspeakVoice": "workbench.audio.espeak",
+    "Speech": "workbench.audio.espeak",
+    "TimedText": "workbench.audio.espeak",
     "Clip": "workbench.audio.dataset",
     "Crops": "workbench.audio.dataset",
     "WaveformEncoder": "workbench.audio.encoder",
