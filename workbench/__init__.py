@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from workbench.api.protocols import Codec as Codec
     from workbench.api.protocols import Corpus as Corpus
     from workbench.api.protocols import Metric as Metric
+    from workbench.api.protocols import PairingTask as PairingTask
     from workbench.api.protocols import PretrainedTask as PretrainedTask
+    from workbench.api.protocols import Recogniser as Recogniser
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
+    from workbench.api.protocols import SpeakerEncoder as SpeakerEncoder
+    from workbench.api.protocols import SharedCorpus as SharedCorpus
     from workbench.api.protocols import Task as Task
+    from workbench.api.protocols import TaughtCodec as TaughtCodec
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder
@@ -55,11 +60,11 @@ if TYPE_CHECKING:
     from workbench.audio.dataset import Crops as Crops
     from workbench.audio.encoder import WaveformEncoder as WaveformEncoder
     from workbench.audio.encoder import convolution_geometry as convolution_geometry
+    from workbench.audio.encoder import wants_normalized as wants_normalized
     from workbench.audio.espeak import Espeak as Espeak
     from workbench.audio.espeak import EspeakVoice as EspeakVoice
     from workbench.audio.espeak import Speech as Speech
     from workbench.audio.espeak import TimedText as TimedText
-    from workbench.audio.encoder import wants_normalized as wants_normalized
     from workbench.audio.frames import FrameGrid as FrameGrid
     from workbench.audio.frames import LogMelFrames as LogMelFrames
     from workbench.audio.frames import MfccFrames as MfccFrames
@@ -74,6 +79,8 @@ if TYPE_CHECKING:
     from workbench.audio.signal import resample_in_graph as resample_in_graph
     from workbench.codec.batching import encode_by_length as encode_by_length
     from workbench.codec.config import XCodecConfig as XCodecConfig
+    from workbench.codec.convnext import FrameNorm as FrameNorm
+    from workbench.codec.convnext import convnext_stack as convnext_stack
     from workbench.codec.pretrained import load_codec as load_codec
     from workbench.codec.pretrained import scratch_codec as scratch_codec
     from workbench.codec.pretrained import trained_codec as trained_codec
@@ -91,6 +98,7 @@ if TYPE_CHECKING:
     from workbench.host.hookspecs import hookimpl as hookimpl
     from workbench.lm.config import LMConfig as LMConfig
     from workbench.lm.generate import Generator as Generator
+    from workbench.lm.refine import Refiner as Refiner
     from workbench.lm.transformer import TransformerLM as TransformerLM
     from workbench.training.clustering import kmeans as kmeans
     from workbench.training.clustering import nearest as nearest
@@ -103,6 +111,7 @@ if TYPE_CHECKING:
     from workbench.training.pretraining import overlap_by as overlap_by
     from workbench.training.pretraining import train_round as train_round
     from workbench.training.pretraining import vary_by as vary_by
+    from workbench.training.session import Optimise as Optimise
     from workbench.training.session import Trainee as Trainee
     from workbench.training.session import TrainingSession as TrainingSession
     from workbench.weights import load_tensors as load_tensors
@@ -125,9 +134,14 @@ _MODULES = {
     "Codec": "workbench.api.protocols",
     "Corpus": "workbench.api.protocols",
     "Metric": "workbench.api.protocols",
+    "Recogniser": "workbench.api.protocols",
     "SemanticEncoder": "workbench.api.protocols",
+    "PairingTask": "workbench.api.protocols",
     "PretrainedTask": "workbench.api.protocols",
+    "SpeakerEncoder": "workbench.api.protocols",
+    "SharedCorpus": "workbench.api.protocols",
     "Task": "workbench.api.protocols",
+    "TaughtCodec": "workbench.api.protocols",
     "TextAudioEncoder": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
     "TrainableEncoder": "workbench.api.protocols",
@@ -155,15 +169,15 @@ _MODULES = {
     "API_VERSION": "workbench.api.version",
     "__version__": "workbench.api.version",
     "AudioDataset": "workbench.audio.dataset",
-    "Espeak": "workbench.audio.espeak",
-    "EspeakVoice": "workbench.audio.espeak",
-    "Speech": "workbench.audio.espeak",
-    "TimedText": "workbench.audio.espeak",
     "Clip": "workbench.audio.dataset",
     "Crops": "workbench.audio.dataset",
     "WaveformEncoder": "workbench.audio.encoder",
     "convolution_geometry": "workbench.audio.encoder",
     "wants_normalized": "workbench.audio.encoder",
+    "Espeak": "workbench.audio.espeak",
+    "EspeakVoice": "workbench.audio.espeak",
+    "Speech": "workbench.audio.espeak",
+    "TimedText": "workbench.audio.espeak",
     "FrameGrid": "workbench.audio.frames",
     "LogMelFrames": "workbench.audio.frames",
     "MfccFrames": "workbench.audio.frames",
@@ -178,6 +192,8 @@ _MODULES = {
     "resample_in_graph": "workbench.audio.signal",
     "encode_by_length": "workbench.codec.batching",
     "XCodecConfig": "workbench.codec.config",
+    "FrameNorm": "workbench.codec.convnext",
+    "convnext_stack": "workbench.codec.convnext",
     "load_codec": "workbench.codec.pretrained",
     "scratch_codec": "workbench.codec.pretrained",
     "trained_codec": "workbench.codec.pretrained",
@@ -195,6 +211,7 @@ _MODULES = {
     "hookimpl": "workbench.host.hookspecs",
     "LMConfig": "workbench.lm.config",
     "Generator": "workbench.lm.generate",
+    "Refiner": "workbench.lm.refine",
     "TransformerLM": "workbench.lm.transformer",
     "kmeans": "workbench.training.clustering",
     "nearest": "workbench.training.clustering",
@@ -207,6 +224,7 @@ _MODULES = {
     "overlap_by": "workbench.training.pretraining",
     "train_round": "workbench.training.pretraining",
     "vary_by": "workbench.training.pretraining",
+    "Optimise": "workbench.training.session",
     "Trainee": "workbench.training.session",
     "TrainingSession": "workbench.training.session",
     "load_tensors": "workbench.weights",

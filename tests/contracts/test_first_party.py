@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from workbench_speech.plugin import JudgeSize
+from workbench_speech.recogniser import CharacterRecogniser
 
 from workbench import Audio, Catalog, write_audio
 from workbench.testing import SUITES, Subject, judge
@@ -16,6 +18,7 @@ WAVEFORM = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 16, "convolut
             "position_kernel": 16}  # fmt: skip
 TRAINED = {"clusters": 4, "second_round_layer": 1}
 SPEECH = {"weights": "random", "size": WAVEFORM, "pretraining": TRAINED}
+JUDGE = {"width": 8, "blocks": 1, "mels": 8}
 XCODEC = {
     "weights": "scratch",
     "latent_dim": 8,
@@ -32,6 +35,8 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
         "weights": "random",
         "size": {"patch_width": 8, "depths": [1, 1, 1, 1], "heads": [1, 1, 1, 1]},
     },
+    ("semantic_encoder", "recogniser"): {"weights": "random", "size": JUDGE},
+    ("semantic_encoder", "speaker"): {"weights": "random", "size": JUDGE, "dim": 4},
     ("codec", "xcodec"): XCODEC,
     ("codec", "encodec"): {"weights": "random", "bandwidth": 1.5},
     ("codec", "dac"): {"weights": "folder"},
@@ -51,6 +56,10 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("metric", "key-agreement"): {},
     ("metric", "tempo-agreement"): {},
     ("metric", "chord-agreement"): {},
+    ("metric", "error-rates"): {"judge": {"name": "recogniser", "options": {"weights": "folder"}}},
+    ("metric", "speaker-similarity"): {
+        "judge": {"name": "speaker", "options": {"weights": "random", "size": JUDGE, "dim": 4}}
+    },
 }  # fmt: skip
 """Small options for each component; a component without an entry fails the first test."""
 FULL_SIZE = {"encodec"}
@@ -119,6 +128,10 @@ def options_of(kind: str, name: str, place: Path) -> dict[str, Any]:
     if options.get("weights") == "folder":
         options["weights"] = str(place / name)
         save_tiny(name, place / name)
+    if name == "error-rates":
+        trained = CharacterRecogniser(JudgeSize(**JUDGE), "a bc")
+        trained.save(place / "recogniser")
+        options["judge"] = {"name": "recogniser", "options": {"weights": str(place / "recogniser")}}
     if name == "huggingface":
         datasets = pytest.importorskip("datasets")
         files = [str(path) for path in sorted((place / "audio").glob("*.wav"))]

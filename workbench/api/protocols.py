@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from workbench.api.settings import TrainingSettings
 from workbench.api.types import (
     Audio,
     Codes,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from workbench.audio.dataset import AudioDataset
     from workbench.lm.config import LMConfig
-    from workbench.lm.generate import Generator
     from workbench.training.session import TrainingSession
 
 
@@ -81,6 +81,33 @@ class TrainableEncoder(SemanticEncoder, Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the weights to ``folder``, in a form that its ``weights`` option can name."""
+        ...
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """A semantic encoder that can also write down what is said: the judge of ``error-rates``."""
+
+    sample_rate: int
+    """Rate in Hz at which it wants its audio."""
+
+    def transcribe(self, wav: Tensor, language: str | None = None) -> str:
+        """What is said in mono audio float32 ``[T]`` at ``sample_rate``.
+
+        ``language`` is a language's code (``en``, ``cmn``), for models that want to be told.
+        """
+        ...
+
+
+@runtime_checkable
+class SpeakerEncoder(Protocol):
+    """A semantic encoder that can also tell voices apart: the judge of ``speaker-similarity``."""
+
+    sample_rate: int
+    """Rate in Hz at which it wants its audio."""
+
+    def embed_speaker(self, wav: Tensor) -> Tensor:
+        """A vector float32 ``[E]`` of length 1 for the voice in mono audio float32 ``[T]``."""
         ...
 
 
@@ -145,6 +172,33 @@ class TrainableCodec(Codec, Protocol):
         ...
 
 
+@runtime_checkable
+class TaughtCodec(TrainableCodec, Protocol):
+    """A trainable codec that can hear its frozen teachers once, before it is trained."""
+
+    def feature_inputs(self, settings: TrainingSettings) -> Mapping[str, Any]:
+        """What stored features depend on, beside the audio and the teachers' weights: JSON values.
+
+        Empty where its options ask for none.
+        """
+        ...
+
+    def write_features(
+        self, data: AudioDataset, settings: TrainingSettings, folder: Path
+    ) -> Mapping[str, Any]:
+        """Write the teachers' features of the training split to ``folder``; returns facts on them.
+
+        Goes on where it was killed.
+        """
+        ...
+
+    def fit(
+        self, data: AudioDataset, session: TrainingSession, features: Path | None = None
+    ) -> None:
+        """Train, reading what :meth:`write_features` wrote to ``features`` where that is given."""
+        ...
+
+
 class Corpus(Protocol):
     """A collection of recordings in three splits that share no recording."""
 
@@ -161,6 +215,19 @@ class Corpus(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedCorpus(Corpus, Protocol):
+    """A corpus of several domains that says how much of each encoders and codecs are trained on."""
+
+    def crop_shares(self) -> Mapping[str, float]:
+        """Share of the training crops by domain, which ``details["domain"]`` of an example names.
+
+        Shares count in relation to each other. Within a domain, longer recordings come more often.
+        Empty: every moment of all recordings is equally likely, as with any other corpus.
+        """
+        ...
+
+
 class Task(Protocol):
     """A kind of generation: what the language model is given and what it must produce."""
 
@@ -174,7 +241,7 @@ class Task(Protocol):
     def training_sequence(
         self, role: str, item: TokenizedExample, rng: np.random.Generator
     ) -> Sequence | None:
-        """One training sequence drawn from ``item``, or None where the item is too short."""
+        """One training sequence drawn from ``item``, or None where the item is of no use."""
         ...
 
     def requests(self, items: Iterable[TokenizedExample], codec: Codec) -> list[Request]:
@@ -186,9 +253,31 @@ class Task(Protocol):
         ...
 
     def generate(
-        self, generators: Mapping[str, Generator], requests: list[Request], seed: int
+        self, generators: Mapping[str, Any], requests: list[Request], seed: int
     ) -> list[Tensor]:
-        """Codes ``[K, frames]`` (prompt not included) for each request, in order."""
+        """Codes ``[K, frames]`` (prompt not included) for each request, in order.
+
+        By role, ``generators`` holds a ``workbench.Generator``, or a ``workbench.Refiner`` for a
+        model that fills in codebooks (``given_codebooks``).
+        """
+        ...
+
+
+@runtime_checkable
+class PairingTask(Protocol):
+    """A task whose training sequences join two recordings: a speaker's prompt and sentence, say."""
+
+    def pairing(self, example: Example) -> str | None:
+        """What an example's partner must share with it; None: it goes without a partner."""
+        ...
+
+    def paired_sequence(
+        self, role: str, item: TokenizedExample, partner: TokenizedExample, rng: np.random.Generator
+    ) -> Sequence | None:
+        """As ``training_sequence``, with another item of equal ``pairing``, drawn anew each time.
+
+        An item that has no partner in its split goes to ``training_sequence``.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from workbench.training.session import TrainingSession
 
 STEPS = 4
 KILLED_AFTER = 2
+TONE_NAMES = ("a", "b flat", "b", "c")
 HALF_PRECISION = 2e-2
 """Saved weights may be rounded to float16, which changes the output by about this share."""
 
@@ -65,7 +66,10 @@ def check_training(
 
 
 def tones(folder: Path, rate: int, channels: int = 1, pieces: int = 4) -> AudioDataset:
-    """Prepared pieces of 2 s in which two tones take turns, each piece with its own pair."""
+    """Prepared pieces of 2 s in which two tones take turns, each piece with its own pair.
+
+    They carry text, speaker and caption, since some models learn from those.
+    """
     time = torch.arange(2 * rate) / rate
     turn = (time * 2).floor() % 2
 
@@ -74,7 +78,15 @@ def tones(folder: Path, rate: int, channels: int = 1, pieces: int = 4) -> AudioD
             low, high = 220.0 * 2 ** (index / 12), 660.0 * 2 ** (index / 12)
             phase = 2 * math.pi * torch.where(turn == 0, low, high) * time
             wav = 0.3 * torch.sin(phase) + 0.01 * torch.sin(37 * phase)
-            yield Example(f"tone{index}", "train"), Audio(wav.expand(channels, -1).clone(), rate)
+            example = Example(
+                f"tone{index}",
+                "train",
+                text=f"high {TONE_NAMES[index % 4]}",
+                language="en",
+                speaker=f"speaker{index % 2}",
+                caption=f"the tone {TONE_NAMES[index % 4]} and a higher one take turns",
+            )
+            yield example, Audio(wav.expand(channels, -1).clone(), rate)
 
     return prepare(folder, recordings(), rate, channels, "tones")
 

@@ -1,0 +1,1 @@
+"""Judges of speech: what is said, and by whom."""

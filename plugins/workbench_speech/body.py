@@ -1,0 +1,65 @@
+"""What the small judges share: log-mel frames, evened out, and ConvNeXt blocks at 50 frames/s."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from workbench import FrameGrid, FrameNorm, LogMelFrames, convnext_stack
+
+if TYPE_CHECKING:
+    from workbench_speech.plugin import JudgeSize
+
+SAMPLE_RATE = 16_000
+HOP = 320
+"""Samples from frame to frame: 20 ms."""
+
+
+class SpeechBody(nn.Module):
+    """Audio ``[B, T]`` at 16 kHz to features ``[B, D, F]`` at 50 frames a second."""
+
+    def __init__(self, size: JudgeSize) -> None:
+        super().__init__()
+        self.mel = LogMelFrames(FrameGrid(SAMPLE_RATE, HOP // 2, HOP), n_fft=512, n_mels=size.mels)
+        self.stem = nn.Conv1d(size.mels, size.width, 4, stride=2, padding=1)
+        self.norm = FrameNorm(size.width)
+        self.blocks = convnext_stack(size.width, size.blocks)
+        self.out = FrameNorm(size.width)
+        self.dropout = nn.Dropout(size.dropout)
+
+    def forward(self, wav: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items."""
+        frames = frame_count(wav.shape[-1])
+        mel = self.mel(wav, 2 * frames)
+        features = even_out(mel, None if lengths is None else 2 * frame_counts(lengths))
+        features = self.norm(self.stem(features.transpose(1, 2)))
+        out: Tensor = self.dropout(self.out(self.blocks(features)))
+        return out
+
+
+def even_out(mel: Tensor, frames: Tensor | None) -> Tensor:
+    """Log-mel ``[B, F, M]`` with each band's mean and the item's overall level of change taken out.
+
+    What a microphone, a room or a gain adds to all frames alike is gone after that. Frames beyond
+    ``frames`` (``[B]``) are zero, and count for nothing.
+    """
+    total = mel.shape[1]
+    counts = torch.full((len(mel),), total, device=mel.device) if frames is None else frames
+    valid = (torch.arange(total, device=mel.device) < counts[:, None]).unsqueeze(2)
+    size = counts.clamp_min(1)[:, None, None]
+    mean = (mel * valid).sum(dim=1, keepdim=True) / size
+    centred = (mel - mean) * valid
+    spread = (centred.square().sum(dim=(1, 2), keepdim=True) / (size * mel.shape[2])).sqrt()
+    return centred / spread.clamp_min(1e-2)
+
+
+def frame_count(samples: int) -> int:
+    """Frames of so many samples, at least 1."""
+    return max(1, samples // HOP)
+
+
+def frame_counts(samples: Tensor) -> Tensor:
+    """:func:`frame_count` of each entry."""
+    return torch.div(samples, HOP, rounding_mode="floor").clamp_min(1)
