@@ -3,12 +3,13 @@
 It imports nothing of the workbench and nothing but the library's loader, so the GPL-licensed
 library is never part of the workbench's own process, and a fork of it costs little.
 
-espeak-ng keeps state between calls (the position in the table that makes pitch flutter, the noise
-of some voices, the last voice's settings), and neither ``espeak_Terminate`` nor
-``espeak_ng_SetRandSeed`` resets it: with six voices measured, the same call twice in one process
-gave other samples. So each request is answered by a fork of the process as it was after the
-library's start. An answer is then a pure function of the request, whatever was asked before; a
-fork takes about 4 ms of a processor.
+espeak-ng keeps state between calls (the position in the table that makes pitch flutter, the last
+voice's settings), and draws the breath of some voices from a generator that it seeds with the time
+of its start. ``espeak_ng_SetRandSeed`` holds the second, but nothing that the library offers
+resets the first, ``espeak_Terminate`` included: the same call twice in one process gives other
+samples (so it did with all six voices measured). So the generator is seeded, and each request is
+answered by a fork of the process as it was after the library's start. An answer is then a pure
+function of the request, whatever was asked before; a fork takes about 4 ms of a processor.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Synthesiser:
         self.sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), options)
         if self.sample_rate <= 0:
             raise OSError(f"espeak_Initialize returned {self.sample_rate}")
+        self._library.espeak_ng_SetRandSeed(1)
         self._samples = bytearray()
         self._words: list[tuple[int, int, int]] = []
         self._phonemes: list[tuple[int, str]] = []
@@ -149,6 +151,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """The library with the types of the functions that are called."""
     number, text, pointer = ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p
     library.espeak_Initialize.argtypes = (number, number, text, number)
+    library.espeak_ng_SetRandSeed.argtypes = (ctypes.c_long,)
     library.espeak_SetVoiceByName.argtypes = (text,)
     library.espeak_SetParameter.argtypes = (number, number, number)
     size, unsigned = ctypes.c_size_t, ctypes.c_uint
