@@ -1,7 +1,8 @@
 """MLflow: every run is recorded, and two runs are compared there.
 
 Names are the same in every run, so that MLflow's own views line runs up: ``<stage>/<scalar>`` for
-curves, ``figures/<figure>/<system>`` for results and ``intervals/<figure>/<system>/low|high``.
+curves, ``figures/<figure>/<system>`` for results and ``intervals/<figure>/<system>/low|high``; by
+group, ``groups/<by>/<group>/<figure>/<system>`` and ``group_intervals/...``.
 MLflow is slow to import, so it is imported where it is used.
 """
 
@@ -20,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.evaluation.groups import Breakdown
 from workbench.evaluation.table import ResultTable
 
 if TYPE_CHECKING:
@@ -160,6 +162,21 @@ class Tracker:
 
     def log_table(self, table: ResultTable) -> None:
         """Log the final figures with their intervals, and the table as an artifact."""
+        self._log_figures(table, "figures", "intervals")
+        self.client.log_text(self.run_id, table.to_markdown(), "tables/figures.md")
+        self.client.log_text(self.run_id, table.to_csv(), "tables/figures.csv")
+        self.client.log_text(self.run_id, table.to_json(), "tables/figures.json")
+
+    def log_breakdown(self, breakdown: Breakdown) -> None:
+        """Log the figures of each group with their intervals, and the tables as an artifact."""
+        for group, table in breakdown.tables.items():
+            path = f"{breakdown.by}/{group}"
+            self._log_figures(table, f"groups/{path}", f"group_intervals/{path}")
+        name = f"tables/by-{allowed(breakdown.by)}.md"
+        self.client.log_text(self.run_id, breakdown.to_markdown(), name)
+
+    def _log_figures(self, table: ResultTable, values: str, intervals: str) -> None:
+        """Log a table's figures below the name ``values``, their ends below ``intervals``."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -167,16 +184,13 @@ class Tracker:
         for row in table.rows:
             for figure in row.figures.values():
                 path = f"{figure.name}/{row.system}"
-                rows.append(Metric(allowed(f"figures/{path}"), figure.value, now, 0))
+                rows.append(Metric(allowed(f"{values}/{path}"), figure.value, now, 0))
                 for end, value in (("low", figure.low), ("high", figure.high)):
                     if not math.isnan(value):
-                        rows.append(Metric(allowed(f"intervals/{path}/{end}"), value, now, 0))
+                        rows.append(Metric(allowed(f"{intervals}/{path}/{end}"), value, now, 0))
         known = self.client.get_run(self.run_id).data.metrics if self._resumed else {}
         self._buffer += [metric for metric in rows if known.get(metric.key) != metric.value]
         self.flush()
-        self.client.log_text(self.run_id, table.to_markdown(), "tables/figures.md")
-        self.client.log_text(self.run_id, table.to_csv(), "tables/figures.csv")
-        self.client.log_text(self.run_id, table.to_json(), "tables/figures.json")
 
     def log_file(self, path: Path, folder: str = "") -> None:
         """Keep a file with the run, in ``folder`` of its artifacts."""

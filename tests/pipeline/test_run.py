@@ -156,13 +156,13 @@ def test_prompts_are_encoded_without_what_follows_them(
     heard: list[int] = []
     original = generation.hear_alone
 
-    def watched(request, tokens, data, codec, device):  # type: ignore[no-untyped-def]
+    def watched(request, held_out, codec, device):  # type: ignore[no-untyped-def]
         lengths: list[int] = []
         encode = codec.encode
         monkeypatch.setattr(
             codec, "encode", lambda wav: (lengths.append(wav.shape[-1]), encode(wav))[1]
         )
-        out = original(request, tokens, data, codec, device)
+        out = original(request, held_out, codec, device)
         monkeypatch.setattr(codec, "encode", encode)
         heard.extend(lengths)
         assert out.prompt.shape == request.prompt.shape

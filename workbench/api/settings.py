@@ -169,7 +169,11 @@ class SamplingSettings:
     """A code that makes up more than this share of the window is drawn anew, without limits."""
 
     def __post_init__(self) -> None:
-        check(self.temperature >= 0, "temperature", self.temperature, "at least 0")
+    refine_temperature: float = 0.0
+    """Temperature of models that fill in codebooks beside given ones; 0, VALL-E's choice, takes
+    the likeliest code."""
+        for name in ("temperature", "refine_temperature"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         check(self.top_k >= 0, "top_k", self.top_k, "at least 0")
         check(0 < self.top_p <= 1, "top_p", self.top_p, "in (0, 1]")
         check(self.guidance_scale >= 0, "guidance_scale", self.guidance_scale, "at least 0")

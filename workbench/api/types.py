@@ -135,7 +135,10 @@ class Sequence:
 class Request:
     """One thing to generate: go on from ``prompt`` codes ``[K, P]`` for at most ``frames`` frames.
 
-    ``reference`` holds the true codes ``[K, frames]`` where they are known (held-out examples).
+    ``reference`` holds the true codes ``[K, R]`` where they are known (held-out examples); R is
+    ``frames`` unless the model decides how long it goes on. ``prompt_from`` is the id of the
+    example whose recording the prompt is the beginning of; None for the item's own, which goes on
+    where the prompt ends.
     """
 
     id: str
@@ -144,25 +147,36 @@ class Request:
     frames: int
     condition: Condition = field(default_factory=Condition)
     reference: Tensor | None = None
+    prompt_from: str | None = None
+
+    @property
+    def continues(self) -> bool:
+        """Whether prompt and result are one recording, and not a result in the prompt's manner."""
+        return self.prompt_from is None
 
 
 @dataclass(frozen=True)
 class Wish:
     """What a person asks a trained run for, as typed on the command line.
 
-    ``prompt`` holds the codes ``[K, P]`` of all the audio that was given; ``seconds`` how much to
-    generate at most, where the person said so.
+    ``prompt`` holds the codes ``[K, P]`` of all the audio that was given, ``prompt_text`` what is
+    said in it; ``seconds`` how much to generate at most, where the person said so.
     """
 
     prompt: Tensor | None = None
     text: str | None = None
     language: str | None = None
     seconds: float | None = None
+    prompt_text: str | None = None
 
 
 @dataclass(frozen=True)
 class EvaluationItem:
-    """What a metric sees of one item: audio to score, with the truth and the prompt beside it."""
+    """What a metric sees of one item: audio to score, with the truth and the prompt beside it.
+
+    Where ``continues``, prompt and audio are one recording in two pieces, and the example's text is
+    what both say together; else the prompt is from elsewhere, and the audio alone says the text.
+    """
 
     id: str
     example: Example
@@ -171,6 +185,20 @@ class EvaluationItem:
     prompt: Audio | None = None
     generated_codes: Tensor | None = None
     reference_codes: Tensor | None = None
+    continues: bool = True
+
+    @property
+    def whole(self) -> Audio:
+        """The audio that says the example's text: ``generated``, after the prompt it goes on from.
+
+        Prompt and audio must agree in rate and channels, as a run's always do.
+        """
+        if self.prompt is None or not self.continues:
+            return self.generated
+        import torch
+
+        samples = torch.cat([self.prompt.samples, self.generated.samples], dim=-1)
+        return Audio(samples, self.generated.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -179,6 +207,8 @@ class Figure:
 
     ``per_item`` maps item ids to scores where the figure is a mean over items, ``replicates`` holds
     a set-level figure's bootstrap values in the common order; paired comparisons use either.
+    ``weights`` maps item ids to what their scores count in the mean, where that is not the same for
+    all (words of a sentence, in a word error rate).
     ``settings`` is the figure's provenance: all that must agree before two may be compared.
     """
 
@@ -192,6 +222,7 @@ class Figure:
     per_item: Mapping[str, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     replicates: tuple[float, ...] | None = None
+    weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

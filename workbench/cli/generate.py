@@ -26,14 +26,21 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
     def generate(
         run: Annotated[str, typer.Argument(help="A run: its folder, its name, or part of it.")],
         out: Annotated[Path, typer.Option(help="Audio file to write.")],
-        prompt: Annotated[Path | None, typer.Option(help="Audio file to go on from.")] = None,
+        prompt: Annotated[
+            Path | None, typer.Option(help="Audio to go on from, or whose voice to take.")
+        ] = None,
+        prompt_text: Annotated[
+            str | None, typer.Option(help="What is said in the prompt, where the model needs it.")
+        ] = None,
         text: Annotated[str | None, typer.Option(help="Text to speak, or sound to make.")] = None,
         lang: Annotated[str | None, typer.Option(help="Language of the text.")] = None,
         seconds: Annotated[float | None, typer.Option(help="Most audio to generate.")] = None,
         seed: Annotated[int, typer.Option(help="Another seed gives another result.")] = 0,
         temperature: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
         top_p: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
-        with_prompt: Annotated[bool, typer.Option(help="Put the prompt before the result.")] = True,
+        with_prompt: Annotated[
+            bool, typer.Option(help="Put the prompt before a result that goes on from it.")
+        ] = True,
         results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
         precision: Annotated[
             Precision, typer.Option(help="Of the language model's weights.")
@@ -55,7 +62,7 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             find_run(run, results).folder, catalog, resolve_device(device), chosen, precision.value
         )
         heard = None if prompt is None else read_audio(prompt)
-        wish = Wish(text=text, language=lang, seconds=seconds)
+        wish = Wish(text=text, language=lang, seconds=seconds, prompt_text=prompt_text)
         audio, before = trained.generate(wish, heard, seed)
         if with_prompt and before is not None:
             joined = torch.cat([before.samples, audio.samples], dim=-1)

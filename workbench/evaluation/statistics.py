@@ -101,24 +101,32 @@ def mean_figure(
     higher_is_better: bool,
     unit: str = "",
     settings: Mapping[str, Any] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Figure:
-    """The mean of ``scores`` (by item id) as a figure that keeps each item's score."""
+    """The mean of ``scores`` (by item id) as a figure that keeps each item's score.
+
+    ``weights`` make it a ratio of sums: a word error rate is the mean of the sentences' rates, each
+    weighted by its words. Items are resampled all the same.
+    """
     if not scores:
         raise PluginError(f"figure {name!r}: there are no items to take the mean of")
     for item, score in scores.items():
         if not math.isfinite(score):
             raise PluginError(f"figure {name!r}: item {item!r} scored {score}, not a finite number")
-    values = np.array(list(scores.values()), dtype=np.float64)
-    interval = bootstrap_interval(values)
+    shares = _shares(scores, weights, list(scores))
+    if not math.isfinite(float(shares.sum())):
+        raise PluginError(f"figure {name!r}: its weights must be finite and sum to more than 0")
+    interval = bootstrap_interval(shares)
     return Figure(
         name=name,
-        value=float(values.mean()),
+        value=float(shares.mean()),
         low=interval.low,
         high=interval.high,
         n=len(scores),
         higher_is_better=higher_is_better,
         unit=unit,
         per_item={item: float(score) for item, score in scores.items()},
+        weights=None if weights is None else {item: float(weights[item]) for item in scores},
         settings={**(settings or {}), "interval": _method("BCa", MEAN_RESAMPLES)},
     )
 
@@ -167,7 +175,7 @@ def paired_difference(first: Figure, second: Figure) -> Difference:
     a, b = first.per_item, second.per_item
     common = sorted(a.keys() & b.keys()) if a is not None and b is not None else []
     if a is not None and b is not None and len(common) > 1:
-        gaps = np.array([a[item] - b[item] for item in common])
+        gaps = _shares(a, first.weights, common) - _shares(b, second.weights, common)
         value, interval, n = float(gaps.mean()), bootstrap_interval(gaps), len(common)
         method = "paired items"
     elif _share_replicates(first, second):
@@ -189,6 +197,22 @@ def clear_of(first: Figure, second: Figure) -> bool:
     if first.higher_is_better:
         return first.low > second.high
     return first.high < second.low
+
+
+def _shares(
+    scores: Mapping[str, float], weights: Mapping[str, float] | None, items: Sequence[str]
+) -> Array:
+    """What each item adds to the figure, so that their plain mean is the figure's value.
+
+    Weighted, an item's share is its influence on a ratio of sums (the delta method).
+    """
+    x = np.array([scores[item] for item in items], dtype=np.float64)
+    if weights is None:
+        return x
+    w = np.array([weights[item] for item in items], dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = float(w @ x / w.sum())
+        return np.asarray(ratio + w / w.mean() * (x - ratio), dtype=np.float64)
 
 
 def _share_replicates(first: Figure, second: Figure) -> bool:

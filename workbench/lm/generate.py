@@ -88,11 +88,13 @@ class Generator:
         conditions: Items[Condition] | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        at_least: int = 0,
     ) -> list[Tensor]:
         """Codes int64 ``[K, <= frames]`` that go on from each prompt ``[K, P]``, prompt excluded.
 
-        Fewer frames come back only from a model with an end symbol. ``frames`` may be one number
-        for all. A prompt may be empty (``[K, 0]``).
+        Fewer frames come back only from a model with an end symbol, which counts as impossible for
+        the first ``at_least`` frames. ``frames`` may be one number for all. A prompt may be empty
+        (``[K, 0]``).
         """
         counts = [frames] * len(prompts) if isinstance(frames, int) else list(frames)
         given = [Condition()] * len(prompts) if conditions is None else list(conditions)
@@ -109,7 +111,7 @@ class Generator:
         results: dict[int, Tensor] = {}
         done = 0
         for batch in batches:
-            run = _BatchRun(self.model, self.sampling, [items[i] for i in batch])
+            run = _BatchRun(self.model, self.sampling, [items[i] for i in batch], at_least)
             for _ in run.steps():
                 done += 1
                 if progress is not None:
@@ -158,7 +160,11 @@ class _BatchRun:
     """
 
     def __init__(
-        self, model: InferenceModel, sampling: SamplingSettings, items: list[_Item]
+        self,
+        model: InferenceModel,
+        sampling: SamplingSettings,
+        items: list[_Item],
+        at_least: int = 0,
     ) -> None:
         self.model = model
         self.sampling = sampling
@@ -170,6 +176,8 @@ class _BatchRun:
         slots = pattern.arrange(frames.expand(1, pattern.num_codebooks, -1), fill=-1)[0]
         self.slot_frames = slots.to(device)
         self.offsets = token_rows(model.vocabulary, pattern, torch.zeros_like(slots)).to(device)
+        early = at_least if model.config.end_symbol else 0
+        self.endless: list[bool] = ((slots[:, 0] >= 0) & (slots[:, 0] < early)).tolist()
         self.ends = torch.tensor([item.frames for item in items], device=device)
         grid = _stack([item.grid for item in items], self.length, UNKNOWN)
         self.forced: list[bool] = (grid != UNKNOWN).flatten(2).any(dim=2).any(dim=0).tolist()
@@ -219,6 +227,8 @@ class _BatchRun:
 
     def _draw(self, logits: Tensor, j: int) -> Tensor:
         """Tokens ``[B, W]`` of step ``j``, from logits ``[B, W, classes]``."""
+        if self.endless[j]:
+            logits[:, 0, self.model.absent] = -torch.inf
         flat = logits.flatten(0, 1)
         uniforms = self.uniforms[:, j].flatten(0, 1)
         if self.back:

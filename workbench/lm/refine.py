@@ -63,7 +63,7 @@ class Refiner:
     """Completes continuations whose first codebooks are known.
 
     As with :class:`~workbench.lm.generate.Generator`, an item's result does not depend on its
-    batch. VALL-E takes the likeliest code here: temperature 0.
+    batch. VALL-E takes the likeliest code here: temperature 0 (``refine_temperature`` in recipes).
     """
 
     def __init__(

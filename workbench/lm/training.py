@@ -14,19 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from workbench.api.errors import WorkbenchError
 from workbench.api.settings import TrainingSettings
 from workbench.api.types import Sequence, TokenizedExample
 from workbench.lm.collate import LMBatch, collate
+from workbench.lm.drawing import SequenceDrawer
 from workbench.lm.refine import collate_stage
 from workbench.lm.transformer import TransformerLM
 
 if TYPE_CHECKING:
     from workbench.api.protocols import Task
     from workbench.training.session import Optimise
-
-MAX_DRAWS = 100
-"""Draws of an example in a row that may be too short before the corpus counts as unusable."""
 
 
 def codebook_losses(model: TransformerLM, batch: LMBatch) -> list[Tensor]:
@@ -100,10 +97,9 @@ def sequence_batches(
 
     Each pass over ``items`` has an order of its own. ``batch_size`` counts one process' items;
     ``shard`` is (rank, world), and processes take turns within a step's items. Items that the task
-    finds too short are passed over in favour of a random other one.
+    has no use for are passed over in favour of a random other one.
     """
-    if not items:
-        raise WorkbenchError("there are no tokenised examples to train a language model on")
+    drawer = SequenceDrawer(task, role, items)
     rank, world = shard
     config = model.config
 
@@ -117,7 +113,7 @@ def sequence_batches(
             number = (step * world + rank) * batch_size + slot
             epoch, place = divmod(number, len(items))
             rng = np.random.default_rng((seed, epoch, place, 1))
-            sequences.append(_draw(task, role, items, order(epoch)[place], rng))
+            sequences.append(drawer.of_any(order(epoch)[place], rng))
             bare.append(bool(rng.random() < config.condition_dropout))
         if not config.given_codebooks:
             return collate(config, sequences, torch.tensor(bare))
@@ -126,21 +122,6 @@ def sequence_batches(
         return collate_stage(config, sequences, torch.tensor(bare), stage)
 
     return batches
-
-
-def _draw(
-    task: Task, role: str, items: Items[TokenizedExample], index: int, rng: np.random.Generator
-) -> Sequence:
-    """A training sequence of item ``index``, or of a random one where that is too short."""
-    for _ in range(MAX_DRAWS):
-        sequence = task.training_sequence(role, items[index], rng)
-        if sequence is not None:
-            return sequence
-        index = int(rng.integers(len(items)))
-    raise WorkbenchError(
-        f"{MAX_DRAWS} examples in a row were too short to train on; "
-        "shorten what the task asks for, or give it longer recordings"
-    )
 
 
 @dataclass(frozen=True)

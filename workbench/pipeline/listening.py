@@ -47,12 +47,16 @@ class ListeningItem:
 
 @dataclass(frozen=True)
 class Track:
-    """A version as a page holds it: audio and spectrogram as data URIs."""
+    """A version as a page holds it: audio and spectrogram as data URIs.
+
+    ``width`` is its length, the prompt's included, in per cent of the longest version's.
+    """
 
     system: str
     role: Role
     audio: str
     picture: str
+    width: float
 
 
 @dataclass(frozen=True)
@@ -131,16 +135,17 @@ def _item(entry: Mapping[str, Any], folder: Path) -> ListeningItem:
 
 
 def _player(item: ListeningItem) -> Player:
+    wholes = [joined(item, version) for version in item.versions]
+    seconds = max((whole.seconds for whole, _ in wholes), default=0.0)
     tracks = []
-    seconds, cut, rate = 0.0, 0.0, 0
-    for version in item.versions:
-        whole, cut = joined(item, version)
-        seconds, rate = max(seconds, whole.seconds), whole.sample_rate
+    cut, rate = 0.0, 0
+    for version, (whole, cut) in zip(item.versions, wholes, strict=True):
+        rate = whole.sample_rate
         alone = Audio(whole.samples[:, round(cut * rate) :], rate)
+        audio = _uri("audio/flac", flac_bytes(alone))
         picture = _uri("image/png", spectrogram_png(whole))
-        tracks.append(
-            Track(version.system, version.role, _uri("audio/flac", flac_bytes(alone)), picture)
-        )
+        width = round(100 * whole.seconds / seconds, 2)
+        tracks.append(Track(version.system, version.role, audio, picture, width))
     prompt = "" if item.prompt is None else _uri("audio/flac", flac_bytes(read_audio(item.prompt)))
     joint = 100 * cut / seconds if seconds else 0.0
     return Player(item.title, prompt, tuple(tracks), seconds, joint, rate / 2000)

@@ -23,6 +23,7 @@ from workbench.api.types import Sequence, Split
 from workbench.audio.dataset import AudioDataset
 from workbench.codec.fewer import use_codebooks
 from workbench.lm.config import LMConfig
+from workbench.lm.drawing import SequenceDrawer
 from workbench.lm.storage import build_model, load_model, save_model
 from workbench.lm.training import LMTrainee, score_sequences, sequence_batches
 from workbench.lm.transformer import TransformerLM
@@ -223,11 +224,11 @@ VALIDATION_SEQUENCES = 32
 
 def validation_sequences(task: Task, role: str, items: TokenizedSplit, seed: int) -> list[Sequence]:
     """The first validation items' sequences, the same at every look."""
+    if not items:
+        return []
     rng = np.random.default_rng(seed)
-    drawn = (
-        task.training_sequence(role, items[i], rng)
-        for i in range(min(len(items), VALIDATION_SEQUENCES))
-    )
+    drawer = SequenceDrawer(task, role, items)
+    drawn = (drawer.of(i, rng) for i in range(min(len(items), VALIDATION_SEQUENCES)))
     return [sequence for sequence in drawn if sequence is not None]
 
 

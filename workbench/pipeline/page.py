@@ -12,7 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workbench.api.types import Figure
-from workbench.evaluation.table import Outcome, ResultTable, Role, heading, number
+from workbench.evaluation.groups import Breakdown
+from workbench.evaluation.table import Outcome, ResultTable, Role, cell, heading, number
+from workbench.pipeline.plots import groups_figure, inline_svg
 
 NOTES: Mapping[Outcome, str] = {
     "better": "clearly better than",
@@ -54,6 +56,33 @@ class Card:
     definition: str
     scale: str
     bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One system's cells, one for each group."""
+
+    system: str
+    role: Role
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class GroupPart:
+    """One figure by group: a table with a column for each group, and the same as a plot."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[GroupRow]
+    plot: Markup
+
+
+@dataclass(frozen=True)
+class GroupSection:
+    """All figures by one kind of group."""
+
+    by: str
+    parts: Sequence[GroupPart]
 
 
 def render(template: str, **values: Any) -> str:
@@ -113,6 +142,22 @@ def card(
     scale = f"{number(low, high - low)} to {number(high, high - low)}"
     kind = "logarithmic" if logarithmic else "linear"
     return Card(heading(figures[0]), better, definition, f"{kind}, {scale}{unit}", tuple(bars))
+
+
+def group_section(breakdown: Breakdown) -> GroupSection:
+    """A breakdown as tables and plots."""
+    return GroupSection(breakdown.by, [_group_part(breakdown, name) for name in breakdown.figures])
+
+
+def _group_part(breakdown: Breakdown, name: str) -> GroupPart:
+    groups = list(breakdown.tables)
+    rows = [
+        GroupRow(system, role, [cell(breakdown.figure(name, system, group)) for group in groups])
+        for system, role in breakdown.systems.items()
+    ]
+    title = heading(breakdown.sample(name))
+    plot = inline_svg(groups_figure(breakdown, name), f"{title} by {breakdown.by}")
+    return GroupPart(title, list(breakdown.headings(name).values()), rows, Markup(plot))
 
 
 def verdict_sentences(table: ResultTable) -> list[str]:

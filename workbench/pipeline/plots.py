@@ -1,4 +1,4 @@
-"""Plots of a run: training curves, use of codebooks, spectrograms.
+"""Plots of a run: training curves, use of codebooks, figures by group, spectrograms.
 
 Each is a matplotlib figure that is drawn without a display and without matplotlib's global state,
 and saved as PNG (an artifact) or as inline SVG (a page, in the page's own text colour).
@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from workbench.api.types import Audio
 from workbench.audio.signal import convert, log_mel
+from workbench.evaluation.groups import Breakdown
+from workbench.evaluation.table import heading
 
 Curve = Sequence[tuple[int, float]]
 """Steps and values of one scalar."""
@@ -94,6 +96,41 @@ def codebook_figure(use: CodebookUse) -> Figure:
     axes.set_ylim(0, 105)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7, frameon=False, loc="upper right", bbox_to_anchor=(1, 1.25), ncols=2)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def groups_figure(breakdown: Breakdown, name: str) -> Figure:
+    """One figure by group: each system's value with its interval, systems side by side.
+
+    Floors are left out: they are far off, and would leave no room for what is to be compared.
+    """
+    groups = list(breakdown.tables)
+    shown = [
+        system
+        for system, role in breakdown.systems.items()
+        if role != "floor" and any(breakdown.figure(name, system, group) for group in groups)
+    ]
+    width = max(4.0, 0.9 + 0.22 * (len(shown) + 1) * len(groups))
+    figure = Figure(figsize=(width, 2.8))
+    figure.subplots_adjust(0.6 / width, 0.12, 0.98, 0.78)
+    axes = figure.add_subplot()
+    for number, system in enumerate(shown):
+        offset = (number - (len(shown) - 1) / 2) / (len(shown) + 1)
+        found = [breakdown.figure(name, system, group) for group in groups]
+        places = [place + offset for place, figure in enumerate(found) if figure]
+        values = np.array([(f.low, f.value, f.high) for f in found if f])
+        low, value, high = np.where(np.isnan(values), values[:, 1:2], values).T
+        axes.errorbar(
+            places, value, yerr=[value - np.minimum(low, value), np.maximum(high, value) - value],
+            fmt="o", markersize=4, linewidth=1.2, label=system,
+            color=matplotlib.colormaps["tab10"](number % 10),
+        )  # fmt: skip
+    axes.set_xticks(range(len(groups)), groups, fontsize=8)
+    axes.set_ylabel(heading(breakdown.sample(name)), fontsize=8)
+    axes.grid(axis="y", alpha=0.25, linewidth=0.5)
+    axes.tick_params(labelsize=7)
+    figure.legend(fontsize=7, frameon=False, loc="upper left", ncols=3)
     return figure
 
 

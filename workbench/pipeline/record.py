@@ -15,9 +15,10 @@ import torch
 from workbench.api.protocols import Codec
 from workbench.api.types import Skipped
 from workbench.audio.dataset import AudioDataset
+from workbench.evaluation.groups import Breakdown, break_down, labels
 from workbench.evaluation.table import ResultTable
 from workbench.pipeline.experiment import Experiment, process_rank
-from workbench.pipeline.generation import PROMPT, Generated
+from workbench.pipeline.generation import Generated
 from workbench.pipeline.listening import ListeningItem, Version
 from workbench.pipeline.models import BuiltCodec, LanguageModels, Teacher
 from workbench.pipeline.plots import CodebookUse
@@ -29,7 +30,6 @@ from workbench.pipeline.report import (
     write_plots,
     write_report,
 )
-from workbench.pipeline.scoring import ROLES
 from workbench.pipeline.store import content_key
 from workbench.pipeline.tokens import TokenizedSplit
 from workbench.pipeline.trained import describe_models
@@ -65,6 +65,7 @@ class RunRecord:
         self.models: dict[str, Any] = {}
         self.skipped: tuple[Skipped, ...] = ()
         self.table = ResultTable(())
+        self.breakdowns: list[Breakdown] = []
         self.items: list[ListeningItem] = []
         self.codebooks: CodebookUse | None = None
 
@@ -119,15 +120,20 @@ class RunRecord:
         link.unlink(missing_ok=True)
         link.symlink_to((output.folder / "audio").resolve())
         self.table = table
+        examples = {request.id: request.example for request in output.requests}
+        self.breakdowns = [
+            break_down(table, name, labels(examples, name))
+            for name in self.experiment.recipe.evaluation.by
+        ]
         self.items = [
             ListeningItem(
                 id=request.id,
                 title=request.example.caption or request.example.text or request.id,
                 versions=[
                     Version(name, role, self._linked(output.audio_path(name, request)))
-                    for name, role in ROLES.items()
+                    for name, role in output.roles.items()
                 ],
-                prompt=self._linked(output.audio_path(PROMPT, request)),
+                prompt=self._linked(path) if (path := output.prompt_path(request)) else None,
             )
             for request in output.requests
         ]
@@ -158,6 +164,7 @@ class RunRecord:
             folder=self.folder,
             description=experiment.recipe.description,
             table=self.table,
+            breakdowns=self.breakdowns,
             items=self.items,
             losses={name: read_history(path) for name, path in self._histories().items()},
             codebooks=self.codebooks,
@@ -174,6 +181,8 @@ class RunRecord:
             tracker.log_history(stage, lines)
         if report.table.columns:
             tracker.log_table(report.table)
+        for breakdown in report.breakdowns:
+            tracker.log_breakdown(breakdown)
         for item in self.items[:TRACKED_ITEMS]:
             for version in item.versions:
                 tracker.log_file(version.audio, f"audio/{item.id}/{version.audio.parent.name}")

@@ -14,14 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.api.types import Skipped
+from workbench.evaluation.groups import Breakdown
 from workbench.evaluation.table import ResultTable
 from workbench.pipeline.listening import ListeningItem, joined, players, write_index
-from workbench.pipeline.page import cards, render, verdict_sentences
+from workbench.pipeline.page import cards, group_section, render, verdict_sentences
 from workbench.pipeline.plots import (
     CodebookUse,
     Curve,
     codebook_figure,
     curves_figure,
+    groups_figure,
     inline_svg,
     save_png,
     spectrogram_figure,
@@ -48,14 +50,16 @@ class StageReport:
 class RunReport:
     """Everything that a run's report shows.
 
-    ``losses`` holds curves by stage and scalar; ``codebooks`` the codec's use of its codebooks,
-    where it was measured; ``recipe`` is the resolved recipe as YAML.
+    ``breakdowns`` hold the table's figures by groups of items, ``losses`` curves by stage and
+    scalar; ``codebooks`` the codec's use of its codebooks, where it was measured; ``recipe`` is the
+    resolved recipe as YAML.
     """
 
     title: str
     folder: Path
     description: str = ""
     table: ResultTable = field(default_factory=lambda: ResultTable(()))
+    breakdowns: Sequence[Breakdown] = ()
     items: Sequence[ListeningItem] = ()
     losses: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     codebooks: CodebookUse | None = None
@@ -70,7 +74,8 @@ def write_report(report: RunReport) -> Path:
     folder = report.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.json").write_text(report.table.to_json())
-    (folder / "table.md").write_text(report.table.to_markdown())
+    parts = [report.table.to_markdown(), *(b.to_markdown() for b in report.breakdowns)]
+    (folder / "table.md").write_text("\n".join(parts))
     (folder / "history.json").write_text(json.dumps(report.losses))
     write_index(report.items, folder)
     page = folder / PAGE
@@ -79,7 +84,7 @@ def write_report(report: RunReport) -> Path:
 
 
 def write_plots(report: RunReport, folder: Path) -> list[Path]:
-    """Draw training curves, codebook use and some spectrograms as PNG files."""
+    """Draw training curves, codebook use, figures by group and some spectrograms as PNG files."""
     paths = [
         save_png(curves_figure(curves), folder / f"curves-{stage.replace('/', '-')}.png")
         for stage, curves in report.losses.items()
@@ -87,6 +92,10 @@ def write_plots(report: RunReport, folder: Path) -> list[Path]:
     ]
     if report.codebooks is not None:
         paths.append(save_png(codebook_figure(report.codebooks), folder / "codebooks.png"))
+    for breakdown in report.breakdowns:
+        for name in breakdown.figures:
+            path = folder / f"{name}-by-{breakdown.by}.png".replace("/", "-").replace(" ", "-")
+            paths.append(save_png(groups_figure(breakdown, name), path))
     for number, item in enumerate(report.items[:SPECTROGRAMS], start=1):
         panels, joint = {}, 0.0
         for version in item.versions:
@@ -140,6 +149,7 @@ def _page(report: RunReport) -> str:
         report=report,
         cards=cards(report.table),
         verdicts=verdict_sentences(report.table),
+        groups=[group_section(breakdown) for breakdown in report.breakdowns],
         players=heard,
         unheard=len(report.items) - len(heard),
         plots=plots,

@@ -8,7 +8,8 @@ from workbench.api.protocols import Task
 from workbench.host.catalog import Catalog
 from workbench.pipeline.corpus import prepare_corpus, require_split
 from workbench.pipeline.experiment import Experiment, resolve_device
-from workbench.pipeline.generation import generate_held_out
+from workbench.pipeline.generation import check_depths, generate_held_out
+from workbench.pipeline.held_out import hold_out
 from workbench.pipeline.models import (
     build_codec,
     build_teachers,
@@ -44,12 +45,14 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
         task: Task = experiment.context().build("task", recipe.task.name, recipe.task.options)
         require_split(data, "train", "training a language model")
         require_split(data, "test", "evaluating the task")
+        check_depths(recipe.evaluation, codec.model)
         tokens, tokens_key = tokenize(experiment, data, corpus_key, codec.model)
         record.tokens(tokens["test"], codec.model)
+        held_out = hold_out(experiment, task, tokens["test"], data, codec.model)
         models = train_language_models(experiment, task, tokens, tokens_key, codec.model)
         record.language_models(models)
 
-        output = generate_held_out(experiment, task, models, tokens["test"], data, codec.model)
+        output = generate_held_out(experiment, task, models, held_out, codec.model)
         table = evaluate_generated(experiment, task, output, models.by_role)
         record.results(output, table)
         return record.finish()

@@ -18,32 +18,23 @@ from workbench.evaluation.runner import (
     perplexity_figure,
     with_figure,
 )
-from workbench.evaluation.table import ResultTable, Role
+from workbench.evaluation.statistics import mean_figure
+from workbench.evaluation.table import ResultTable
 from workbench.host.fields import plain
 from workbench.lm.training import score_sequences
 from workbench.lm.transformer import TransformerLM
 from workbench.pipeline.experiment import Experiment
-from workbench.pipeline.generation import (
+from workbench.pipeline.generation import Generated, at_limit
+from workbench.pipeline.store import StageFolder
+from workbench.pipeline.systems import (
     ANOTHER_ITEM,
     GENERATED,
     GROUND_TRUTH,
-    ROUND_TRIP,
     SHUFFLED,
-    Generated,
     reference,
     shuffle_codes,
 )
-from workbench.pipeline.store import StageFolder
 from workbench.training.progress import StepProgress
-
-ROLES: Mapping[str, Role] = {
-    GROUND_TRUTH: "truth",
-    ROUND_TRIP: "ceiling",
-    GENERATED: "result",
-    ANOTHER_ITEM: "floor",
-    SHUFFLED: "floor",
-}
-"""What each system is for in a table."""
 
 
 def evaluate_generated(
@@ -59,6 +50,7 @@ def evaluate_generated(
     def build(folder: StageFolder) -> dict[str, object]:
         table = score_audio(experiment, slots, output)
         table = score_codes(experiment, table, output, models)
+        table = score_ends(table, output, models)
         (folder.path / "table.json").write_text(table.to_json())
         return {"figures": len(table.columns)}
 
@@ -80,7 +72,7 @@ def metric_slots(experiment: Experiment, task: Task) -> list[Slot]:
 def score_audio(experiment: Experiment, slots: list[Slot], output: Generated) -> ResultTable:
     """Every metric on every system's audio."""
     context = experiment.context()
-    systems = [System(name, role, output.items(name)) for name, role in ROLES.items()]
+    systems = [System(name, role, output.items(name)) for name, role in output.roles.items()]
     entries = [
         MetricEntry(
             slot.name,
@@ -124,12 +116,28 @@ def score_codes(
     return table
 
 
+def score_ends(
+    table: ResultTable, output: Generated, models: Mapping[str, TransformerLM]
+) -> ResultTable:
+    """Add the share of results that came to an end, where a model decides about that."""
+    if not any(model.config.end_symbol for model in models.values()):
+        return table
+    cut = set(at_limit(output.requests, output.codes()))
+    scores = {request.id: float(request.id not in cut) for request in output.requests}
+    settings = {
+        "metric": "ended",
+        "definition": "share of results that the model ended itself, before their length limit",
+    }
+    return with_figure(table, GENERATED, mean_figure("ended", scores, True, settings=settings))
+
+
 def _item_scores(
     model: TransformerLM, output: Generated, codes: list[Tensor]
 ) -> tuple[dict[str, float], dict[str, int]]:
     """Nats and tokens of each item's codes after its prompt."""
+    books = model.config.num_codebooks  # a task's model may be over the first ones alone
     sequences = [
-        Sequence(torch.cat([r.prompt, c], dim=-1), r.condition, int(r.prompt.shape[-1]))
+        Sequence(torch.cat([r.prompt, c], dim=-1)[:books], r.condition, int(r.prompt.shape[-1]))
         for r, c in zip(output.requests, codes, strict=True)
     ]
     scores = score_sequences(model, sequences)

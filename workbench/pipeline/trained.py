@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ from safetensors.torch import load_file, save_file
 from workbench.api.errors import WorkbenchError
 from workbench.api.protocols import Codec, Task
 from workbench.api.settings import SamplingSettings
-from workbench.api.types import Audio, Codes, Wish
+from workbench.api.types import Audio, Codes, Request, Wish
 from workbench.audio.signal import convert
 from workbench.codec.fewer import use_codebooks
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.lm.generate import Generator
+from workbench.lm.generators import generator_for
 from workbench.lm.matrices import Precision
+from workbench.lm.refine import Refiner
 from workbench.lm.storage import load_model
+from workbench.pipeline.generation import at_limit
 from workbench.pipeline.models import BuiltCodec, Teacher
+
+logger = logging.getLogger("workbench.pipeline")
 
 
 @dataclass(frozen=True)
@@ -32,21 +38,36 @@ class TrainedRun:
 
     codec: Codec
     task: Task
-    generators: Mapping[str, Generator]
+    generators: Mapping[str, Generator | Refiner]
     device: str
 
     @torch.inference_mode()
     def generate(self, wish: Wish, prompt: Audio | None, seed: int) -> tuple[Audio, Audio | None]:
-        """Audio for a wish, and the prompt's audio as the model heard it, where there was one."""
+        """Audio for a wish, and the prompt's as the model heard it where it goes on from that.
+
+        ``prompt`` is the audio that ``wish`` comes with; its codes are filled in here.
+        """
         codes = None if prompt is None else self._encode(prompt)
-        asked = Wish(codes, wish.text, wish.language, wish.seconds)
-        request = self.task.request(asked, self.codec)
+        request = self.task.request(replace(wish, prompt=codes), self.codec)
         generated = self.task.generate(self.generators, [request], seed)[0]
-        wav = self._decode(torch.cat([request.prompt, generated], dim=-1))
-        cut = round(request.prompt.shape[-1] * self.codec.sample_rate / self.codec.frame_rate)
+        self._warn_of_limit(request, generated)
+        before = request.prompt if request.continues else generated[:, :0]
+        wav = self._decode(torch.cat([before, generated], dim=-1))
+        cut = round(before.shape[-1] * self.codec.sample_rate / self.codec.frame_rate)
         rate = self.codec.sample_rate
         heard = Audio(wav[:, :cut], rate) if cut else None
         return Audio(wav[:, cut:], rate), heard
+
+    def _warn_of_limit(self, request: Request, generated: torch.Tensor) -> None:
+        """Say so where a model that decides about its end was cut off."""
+        if self.ends and at_limit([request], {request.id: generated}):
+            seconds = request.frames / self.codec.frame_rate
+            logger.warning("cut off after %.2f s, the length limit: no end was generated", seconds)
+
+    @property
+    def ends(self) -> bool:
+        """Whether a model decides itself how long it goes on."""
+        return any(g.model.config.end_symbol for g in self.generators.values())
 
     def _encode(self, prompt: Audio) -> torch.Tensor:
         audio = convert(prompt, self.codec.sample_rate, self.codec.channels)
@@ -107,7 +128,7 @@ def open_run(
     task = context.build("task", models["task"]["name"], models["task"]["options"])
     settings = SamplingSettings(**{**record["sampling"], **(sampling or {})})
     generators = {
-        role: Generator(load_model(Path(path), device), settings, precision=precision)
+        role: generator_for(load_model(Path(path), device), settings, precision)
         for role, path in models["language_models"].items()
     }
     return TrainedRun(codec, task, generators, device)

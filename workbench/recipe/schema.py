@@ -69,9 +69,18 @@ class EvaluationSection:
     """Metrics; an empty list takes those that the task names."""
     items: int = 64
     """Held-out items to generate and score; fewer where the corpus has fewer."""
+    depths: list[int] = field(default_factory=list)
+    """Numbers of codebooks from which round trip and result are heard and scored as well, each as
+    a system of its own: `[1]` shows what a first, autoregressive model alone is worth."""
+    by: list[str] = field(default_factory=list)
+    """What the figures are broken down by: `language`, `speaker`, or an entry of the examples'
+    details. Its groups take turns when items are chosen."""
 
     def __post_init__(self) -> None:
         check(self.items >= 2, "items", self.items, "at least 2")
+        rising = self.depths == sorted(set(self.depths)) and min(self.depths, default=1) >= 1
+        check(rising, "depths", self.depths, "rising numbers of at least 1")
+        check(len(set(self.by)) == len(self.by), "by", self.by, "names that are not repeated")
 
 
 @dataclass
