@@ -101,6 +101,8 @@ class TrainingSettings:
     """Steps between looks at held-out data, where the model has them; 0 for none."""
     log_every: int = 10
     """Steps between logged points."""
+    health_every: int = 50
+    """Steps between the doctor's looks into a step (about half a step's time each); 0 for none."""
 
     def __post_init__(self) -> None:
         check(self.steps >= 0, "steps", self.steps, "at least 0")
@@ -108,7 +110,7 @@ class TrainingSettings:
             check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("segment_seconds", "learning_rate", "checkpoint_seconds"):
             check(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("weight_decay", "warmup_steps", "clip_norm", "validate_every"):
+        for name in ("weight_decay", "warmup_steps", "clip_norm", "validate_every", "health_every"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         check(
             len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
@@ -167,11 +169,11 @@ class SamplingSettings:
     """Repetition-aware sampling looks back at this many codes of a codebook; 0 is off."""
     repetition_ratio: float = 0.1
     """A code that makes up more than this share of the window is drawn anew, without limits."""
-
-    def __post_init__(self) -> None:
     refine_temperature: float = 0.0
     """Temperature of models that fill in codebooks beside given ones; 0, VALL-E's choice, takes
     the likeliest code."""
+
+    def __post_init__(self) -> None:
         for name in ("temperature", "refine_temperature"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         check(self.top_k >= 0, "top_k", self.top_k, "at least 0")

@@ -28,6 +28,8 @@ class Balancer(nn.Module):
         self.weights = {name: weight for name, weight in weights.items() if weight > 0}
         self.register_buffer("norms", torch.zeros(len(self.weights)))
         self.register_buffer("totals", torch.zeros(len(self.weights)))
+        self.factors: dict[str, Tensor] = {}
+        """What each loss was multiplied by in the last step."""
 
     def forward(self, losses: Mapping[str, Tensor], wav: Tensor) -> Tensor:
         """A scalar whose gradient with respect to ``wav`` ``[B, C, T]`` is the balanced one.
@@ -38,10 +40,12 @@ class Balancer(nn.Module):
         names = [name for name in self.weights if name in losses]
         share = sum(self.weights[name] for name in names)
         balanced = torch.zeros_like(wav)
+        self.factors = {}
         for name in names:
             (gradient,) = torch.autograd.grad(losses[name], wav, retain_graph=True)
             norm = self._average(list(self.weights).index(name), gradient)
-            balanced += gradient * (self.weights[name] / share / norm.clamp_min(1e-12))
+            self.factors[name] = self.weights[name] / share / norm.clamp_min(1e-12)
+            balanced += gradient * self.factors[name]
         return (wav * balanced).sum()
 
     @torch.no_grad()

@@ -178,6 +178,11 @@ def discriminator_loss(real: Judgement, fake: Judgement) -> Tensor:
     return torch.stack(terms).mean()
 
 
+def mean_score(judged: Judgement) -> Tensor:
+    """Mean score over discriminators, without a gradient: 1 is surely true, 0 surely decoded."""
+    return torch.stack([score.detach().float().mean() for score in judged[0]]).mean()
+
+
 def adversarial_loss(fake: Judgement) -> Tensor:
     """Least-squares GAN: the decoder's audio is to score 1; mean over discriminators."""
     return torch.stack([(1 - f.float()).square().mean() for f in fake[0]]).mean()

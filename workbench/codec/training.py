@@ -23,7 +23,9 @@ from workbench.codec.losses import (
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
+    mean_score,
 )
+from workbench.codec.monitor import CodecMonitor
 from workbench.codec.quantizer import all_sum, world
 from workbench.codec.xcodec import Reconstruction, XCodec
 from workbench.training.loop import adamw
@@ -55,6 +57,7 @@ class CodecTrainee:
         if self.losses.balance:
             self.balancer = Balancer({name: getattr(self.losses, name) for name in ON_WAVEFORM})
             self.balancer.to(codec.device)
+        self.monitor = CodecMonitor(codec, self._optimizers.values())
         self._collected = 0
 
     def _add_discriminators(self) -> None:
@@ -87,9 +90,11 @@ class CodecTrainee:
         scalars: dict[str, Tensor] = {}
         terms = self._reconstruction_terms(wav, result)
         if self.discriminators is not None and step >= self.start_step:
-            scalars["discriminator"] = self._train_discriminators(wav, result.wav, optimise)
+            scalars |= self._train_discriminators(wav, result.wav, optimise)
             terms |= self._adversarial_terms(wav, result.wav)
-        scalars["gradient_norm"] = optimise(self._objective(terms, result.wav), "generator")
+        objective = self._objective(terms, result.wav)
+        self.monitor.weigh(self._contributions(terms), result.wav)
+        scalars["gradient_norm"] = optimise(objective, "generator")
         self._update_codebooks()
         scalars |= {name: term.detach() for name, term in terms.items()}
         total = self._weighted(terms).detach()
@@ -105,8 +110,23 @@ class CodecTrainee:
             return self._weighted(terms)
         rest = {name: term for name, term in terms.items() if name not in ON_WAVEFORM}
         # The balanced gradient is a sum over clips; the loop takes means over rounds and processes.
-        balanced: Tensor = self.balancer(terms, fake) * (self.settings.accumulate * world())
+        balanced: Tensor = self.balancer(terms, fake) * self._shards
         return balanced + self._weighted(rest) if rest else balanced
+
+    @property
+    def _shards(self) -> int:
+        """Rounds and processes that share one batch."""
+        return self.settings.accumulate * world()
+
+    def _contributions(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each loss with the weight that it has in the objective of this step."""
+        factors = self.balancer.factors if self.balancer is not None else {}
+        return {
+            name: term * factors[name] * self._shards
+            if name in factors
+            else term * getattr(self.losses, name)
+            for name, term in terms.items()
+        }
 
     def _reconstruction_terms(self, wav: Tensor, result: Reconstruction) -> dict[str, Tensor]:
         """Unweighted losses by the name of their weight; in float32, since they take logarithms."""
@@ -119,11 +139,19 @@ class CodecTrainee:
             terms["semantic"] = semantic_loss(self.codec, result)
         return terms
 
-    def _train_discriminators(self, real: Tensor, fake: Tensor, optimise: Optimise) -> Tensor:
+    def _train_discriminators(
+        self, real: Tensor, fake: Tensor, optimise: Optimise
+    ) -> dict[str, Tensor]:
+        """One step of theirs; their loss, and their mean scores of true and decoded audio."""
         assert self.discriminators is not None
-        loss = discriminator_loss(self.discriminators(real), self.discriminators(fake.detach()))
+        true, decoded = self.discriminators(real), self.discriminators(fake.detach())
+        loss = discriminator_loss(true, decoded)
         optimise(loss, "discriminator")
-        return loss.detach()
+        return {
+            "discriminator": loss.detach(),
+            "score_real": mean_score(true),
+            "score_fake": mean_score(decoded),
+        }
 
     def _adversarial_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         assert self.discriminators is not None
@@ -185,14 +213,13 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def codebook_health(codec: XCodec, result: Reconstruction) -> dict[str, Tensor]:
-    """Perplexity in this batch of the first and last codebook used: how many entries share it."""
-    codes = result.quantized.codes
+    """Perplexity in this batch of each codebook used: how many of its entries share it."""
     health = {}
-    for index in sorted({0, codes.shape[1] - 1} if codes.shape[1] else set()):
-        share = torch.bincount(codes[:, index].flatten(), minlength=codec.codebook_size).float()
+    for level, codes in enumerate(result.quantized.codes.unbind(dim=1), start=1):
+        share = torch.bincount(codes.flatten(), minlength=codec.codebook_size).float()
         share /= share.sum()
         entropy = -(share * share.clamp_min(1e-12).log()).sum()
-        health[f"perplexity_{index + 1}"] = entropy.exp()
+        health[f"perplexity_{level}"] = entropy.exp()
     return health
 
 

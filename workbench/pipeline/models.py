@@ -262,7 +262,7 @@ def starting_weights(task: Task, init: str, role: str, codec_key: str) -> Path |
     return folder
 
 
-UNFELT = ("checkpoint_seconds", "log_every", "validate_every")
+UNFELT = ("checkpoint_seconds", "log_every", "validate_every", "health_every")
 """Training settings that leave the result as it is."""
 
 

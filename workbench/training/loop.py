@@ -26,6 +26,7 @@ from workbench.api.errors import TrainingDiverged
 from workbench.api.settings import TrainingSettings
 from workbench.training.averaging import WeightAverage
 from workbench.training.checkpoint import load_checkpoint, save_checkpoint
+from workbench.training.doctor.live import LiveDoctor
 from workbench.training.progress import StepProgress
 from workbench.training.session import Trainee, TrainingSession, Validate
 
@@ -46,7 +47,7 @@ def run_loop(
         for step in range(start, steps):
             seed_step(session.seed, phase, step)
             scalars = loop.step(batches, step)
-            if step % session.settings.log_every == 0 or step == steps - 1:
+            if loop.to_be_logged(step):
                 loop.record(step, loop.over_processes(scalars))
             every = session.settings.validate_every
             if validate and every and ((step + 1) % every == 0 or step == steps - 1):
@@ -98,9 +99,12 @@ class _Loop:
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
         self.average = WeightAverage(trainee.modules(), self.settings.ema_decay)
+        self.doctor = LiveDoctor(session, trainee, phase)
         self.last_saved = time.monotonic()
         self.micro = 0
         self.now = 0
+        self.saved = 0
+        self.batch: Any = None
 
     def step(self, batches: Callable[[int], Any], step: int) -> dict[str, float]:
         """All batches of one optimisation step; scalars are averaged over them."""
@@ -109,24 +113,29 @@ class _Loop:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
         count = self.settings.accumulate
-        totals: dict[str, float] = {}
+        logged: dict[str, list[float]] = {}
         self.now = step
+        self.doctor.begin(step)
         for self.micro in range(count):
-            batch = batches(step * count + self.micro)
+            self.batch = batches(step * count + self.micro)
+            self.doctor.given(self.batch)
             with self.session.accelerator.autocast():
-                scalars = self.trainee.step(batch, step, self.optimise)
+                scalars = self.trainee.step(self.batch, step, self.optimise)
             for name, value in scalars.items():
-                totals[name] = totals.get(name, 0.0) + float(value) / count
+                logged.setdefault(name, []).append(float(value))
         self.average.update(step)
-        return totals
+        means = {name: sum(values) / len(values) for name, values in logged.items()}
+        return means | self.doctor.end()
+
+    def to_be_logged(self, step: int) -> bool:
+        """Whether the step's scalars are recorded."""
+        every = self.settings.log_every
+        return step % every == 0 or step == self.steps - 1 or self.doctor.due(step)
 
     def optimise(self, loss: Tensor, name: str) -> Tensor:
         """Backward, and on the last batch of a step: average over processes, clip, step."""
         if not bool(torch.isfinite(loss)):
-            raise TrainingDiverged(
-                f"{self.session.title}: the {name} loss is {float(loss.detach())} at step "
-                f"{self.now}. The last good checkpoint is {self.path}. Lower learning_rate."
-            )
+            raise self._diverged(f"the {name} loss is {float(loss.detach())}", name)
         optimizer = self.optimizers[name]
         with torch.autocast(self.session.device.type, enabled=False):
             self.session.accelerator.backward(loss.float() / self.settings.accumulate)
@@ -139,26 +148,25 @@ class _Loop:
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
         if self.settings.precision != "fp16" and not bool(torch.isfinite(norm)):
-            raise TrainingDiverged(self._where_not_finite(name))
-        optimizer.step()
+            raise self._diverged(f"the gradient of the {name} loss is not finite", name)
+        with self.doctor.stepping(name, parameters, norm):
+            optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return norm.detach()
 
-    def _where_not_finite(self, name: str) -> str:
-        """Name the first parameter whose gradient is not finite."""
-        culprit = "a parameter"
-        for part, module in self.trainee.modules().items():
-            for key, parameter in module.named_parameters():
-                if parameter.grad is not None and not bool(parameter.grad.isfinite().all()):
-                    culprit = f"{part}.{key}"
-                    break
-        return (
-            f"{self.session.title}: the gradient of {culprit} ({name} optimiser) is not finite at "
-            f"step {self.now}. The last good checkpoint is {self.path}. Lower learning_rate."
-        )
+    def _diverged(self, symptom: str, name: str) -> TrainingDiverged:
+        """The error that ends a training whose values are not finite any more."""
+        last = f"The last good checkpoint is {self.path}, after {self.saved} steps."
+        where = last if self.saved else "There is no checkpoint yet."
+
+        def reseed() -> None:
+            seed_step(self.session.seed, self.phase, self.now)
+
+        words = self.doctor.explain(symptom, name, self.batch, self.now, reseed, where)
+        return TrainingDiverged(f"{self.session.title}: {words}")
 
     def over_processes(self, scalars: Mapping[str, float]) -> Mapping[str, float]:
-        """The whole batch's scalars: the mean over the processes, each with an equal share of it."""
+        """The whole batch's scalars: the mean over processes, each with an equal share of it."""
         if self.session.world == 1:
             return scalars
         values = torch.tensor(
@@ -177,6 +185,7 @@ class _Loop:
             file.write(json.dumps(line) + "\n")
         for listener in self.session.listeners:
             listener(self.phase, step, scalars)
+        self.doctor.heard(step, scalars)
 
     def checkpoint_if_due(self, done: int) -> None:
         """Save when time is up or the phase ends. All processes hold the same state."""
@@ -184,6 +193,7 @@ class _Loop:
         if (due or done == self.steps) and self.session.rank == 0:
             save_checkpoint(self.path, self.state(done))
             self.last_saved = time.monotonic()
+            self.saved = done
 
     def state(self, done: int) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -199,6 +209,7 @@ class _Loop:
         if not self.path.exists():
             broadcast_start([*self.trainee.modules().values()], self.session.world)
             truncate_history(self.history, self.phase, 0)
+            self.doctor.resume(self.history)
             return 0
         state = load_checkpoint(self.path, self.session.device)
         for name, module in self.trainee.modules().items():
@@ -207,7 +218,9 @@ class _Loop:
             optimizer.load_state_dict(state["optimizers"][name])
         self.average.load(state["average"])
         truncate_history(self.history, self.phase, int(state["step"]))
-        return int(state["step"])
+        self.doctor.resume(self.history)
+        self.saved = int(state["step"])
+        return self.saved
 
     def finish(self, start: int) -> None:
         """Leave the averaged weights in the trainee, where they were asked for."""

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from workbench.api.settings import TrainingSettings
 from workbench.audio.dataset import AudioDataset, Crops
+from workbench.training.doctor.findings import Finding
 
 logger = logging.getLogger("workbench.training")
 
@@ -48,6 +49,9 @@ Validate = Callable[[], Mapping[str, float]]
 Listener = Callable[[str, int, Mapping[str, float]], None]
 """``listener(phase, step, scalars)``, called on the main process at every logged step."""
 
+Alarm = Callable[[Finding], None]
+"""``alarm(finding)``, called on the main process when the doctor first finds something wrong."""
+
 
 class TrainingSession:
     """One stage's training: knows the device, the processes, and where checkpoints lie."""
@@ -60,12 +64,14 @@ class TrainingSession:
         device: str = "cpu",
         listeners: Iterable[Listener] = (),
         title: str = "training",
+        alarms: Iterable[Alarm] = (),
     ) -> None:
         self.settings = settings
         self.folder = folder
         self.seed = seed
         self.title = title
         self.listeners = tuple(listeners)
+        self.alarms = tuple(alarms)
         self.accelerator = make_accelerator(device, settings.precision)
 
     @property

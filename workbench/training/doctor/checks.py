@@ -1,0 +1,137 @@
+"""Checks that apply to any training: its values, loss, gradients, steps and batch."""
+
+from __future__ import annotations
+
+import math
+
+from workbench.training.doctor.chart import Chart
+from workbench.training.doctor.findings import Complaint, Look
+from workbench.training.doctor.thresholds import Thresholds
+
+LOWER_RATE = "Lower learning_rate (by ten, to begin with), or lengthen warmup_steps."
+
+
+def finite_values(chart: Chart, limits: Thresholds) -> Look | None:
+    """No logged scalar is NaN or infinite."""
+    del limits
+    if not chart.curves:
+        return None
+    broken = sorted(name for name, curve in chart.curves.items() if not math.isfinite(curve.last))
+    complaints = tuple(
+        Complaint(
+            name,
+            f"{name} is {chart.curves[name].last}.",
+            "What follows can't be trusted: find where it comes from, and lower learning_rate.",
+        )
+        for name in broken
+    )
+    return Look(f"{len(chart.curves)} scalars at {chart.points} points", complaints)
+
+
+def loss(chart: Chart, limits: Thresholds) -> Look | None:
+    """The loss stays below what it was before anything had been learnt."""
+    curve = chart.get("loss")
+    if curve is None:
+        return None
+    figures = (
+        f"{_shown(curve.first)} first, {_shown(curve.last)} last, {_shown(curve.high)} at most"
+    )
+    if curve.start is None or curve.best is None or curve.start <= 0:
+        return Look(figures)
+    over_start = curve.level > limits.loss_over_start * curve.start
+    over_best = curve.level > max(limits.loss_over_best * curve.best, curve.start)
+    if not (over_start or over_best):
+        return Look(figures)
+    what = (
+        f"the loss has exploded: its median over {limits.window} points is {_shown(curve.level)}, "
+        f"after {_shown(curve.start)} at the start and {_shown(curve.best)} at best."
+    )
+    return Look(figures, (Complaint("loss", what, LOWER_RATE),))
+
+
+def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
+    """Gradients stay within the size that they had at the start."""
+    curves = {"all": chart.get("gradient_norm"), **chart.below("doctor/gradient/")}
+    present = {name: curve for name, curve in curves.items() if curve is not None}
+    if not present:
+        return None
+    figures = "; ".join(
+        f"{name}: {_shown(curve.level)} now, {_shown(curve.high)} at most"
+        for name, curve in present.items()
+    )
+    complaints = []
+    for name, curve in present.items():
+        start = curve.start
+        if start is None or curve.level <= limits.gradient_over_start * max(start, 1e-12):
+            continue
+        what = (
+            f"the gradient ({name}) has exploded: its norm is {_shown(curve.level)}, after "
+            f"{_shown(start)} at the start; clipping hides this from the loss."
+        )
+        complaints.append(Complaint(name, what, LOWER_RATE))
+    return Look(figures, tuple(complaints))
+
+
+def step_size(chart: Chart, limits: Thresholds) -> Look | None:
+    """Every optimiser moves its weights, and by a small part of their size."""
+    curves = chart.below("doctor/step_size/")
+    if not curves:
+        return None
+    figures = "; ".join(
+        f"{name}: a step moves the weights by {_percent(curve.low)} to {_percent(curve.high)}"
+        for name, curve in curves.items()
+    )
+    complaints = []
+    for name in curves:
+        complaints += _large_steps(chart, name, limits) or _no_steps(chart, name, limits)
+    return Look(figures, tuple(complaints))
+
+
+def _large_steps(chart: Chart, name: str, limits: Thresholds) -> list[Complaint]:
+    values = chart.lasting(f"doctor/step_size/{name}", limits.step_size_looks)
+    if not values or min(values) <= limits.step_size:
+        return []
+    what = (
+        f"each step of the {name} optimiser moves its weights by {_percent(values[-1])} of their "
+        f"size; healthy is below 3 %. The learning rate is too high."
+    )
+    return [Complaint(name, what, LOWER_RATE)]
+
+
+def _no_steps(chart: Chart, name: str, limits: Thresholds) -> list[Complaint]:
+    values = chart.lasting(f"doctor/step_size/{name}", limits.still_looks)
+    if not values or max(values) > 0:
+        return []
+    what = f"the {name} optimiser does not move its weights at all."
+    advice = (
+        "Its learning rate is 0 or its loss does not reach its weights: check both "
+        "(for discriminators: discriminator.learning_rate)."
+    )
+    return [Complaint(name, what, advice)]
+
+
+def effective_batch(chart: Chart, limits: Thresholds) -> Look | None:
+    """Every distinct item of the batch counts in the loss."""
+    given, heard = chart.get("doctor/items_given"), chart.get("doctor/items_in_loss")
+    if given is None or heard is None:
+        return None
+    figures = f"{heard.last:g} of {given.last:g} distinct items of a batch are in the loss"
+    if heard.last >= limits.clips * given.last:
+        return Look(figures)
+    what = (
+        f"only {heard.last:g} of the {given.last:g} distinct items of the batch have a gradient: "
+        "the others are computed, or paid for, in vain."
+    )
+    advice = (
+        "Look for an index or a slice on the batch dimension in the training step "
+        "(`batch[0]`, `wav[:1]`) and compute the loss on the whole batch."
+    )
+    return Look(figures, (Complaint("batch", what, advice),))
+
+
+def _shown(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,74 @@
+"""Where healthy ends: every number that a check goes by, with the reason for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of a healthy training. "Looks" are steps at which the doctor measures."""
+
+    clips: float = 0.6
+    """Least share of a batch's distinct items that the loss must hear. All of them do in a healthy
+    run; silent items are not counted. The public X-Codec code hears one of its batch."""
+    into_encoder: float = 1e-12
+    """Gradient norm that must reach the encoder through the quantiser: with the straight-through
+    estimator it is as large as behind the quantiser, without it exactly 0."""
+    updates: float = 0.3
+    """Farthest that the number of codebook updates in a step, as measured, may lie from 1. The
+    estimate is exact up to rounding; a second update moves it to 2."""
+    codebook_use: float = 0.05
+    """Least effective share of a codebook's entries (perplexity / size). Healthy first levels use
+    an eighth and more of theirs; k-means on an untrained encoder left 2 %."""
+    codebook_use_looks: int = 3
+    """Looks in a row before that counts: the counts are averages over about 100 steps."""
+    dead: float = 0.5
+    """Largest share of a codebook's entries that may be dead at once. Single entries come and go;
+    half of them means that ``dead_threshold`` or the codebook is too large for the batch."""
+    dead_looks: int = 5
+    """Looks in a row before that counts: many entries are born dead when codebooks are set."""
+    share_high: float = 0.995
+    """Largest share of the gradient at the encoder that one loss of several may have: beyond it
+    the others could as well be left out."""
+    share_low: float = 1e-5
+    """Smallest share of a loss that has a weight, for the same reason."""
+    share_looks: int = 3
+    """Looks in a row before either counts: single batches differ."""
+    step_size: float = 0.2
+    """Largest share of their own norm that a step may move the weights by. Healthy steps move them
+    by 0.01 % to 3 %; more than 20 % and what was learnt is thrown away in five steps."""
+    step_size_looks: int = 2
+    """Looks in a row before that counts."""
+    still_looks: int = 3
+    """Looks in a row without any movement of the weights before it counts: mixed precision may
+    skip single steps."""
+    window: int = 5
+    """Logged points whose median stands for the loss (or gradient norm) of that time: single
+    batches differ by a factor of two."""
+    loss_over_start: float = 3.0
+    """The loss has exploded at this multiple of what it was at the start, where nothing had been
+    learnt."""
+    loss_over_best: float = 6.0
+    """... or at this multiple of its best, once it is as high as at the start again. Dropout of
+    codebooks alone moves a codec's loss by a factor of two."""
+    gradient_over_start: float = 100.0
+    """The gradient has exploded at this multiple of its norm at the start; clipping hides it from
+    the loss. Adversarial losses alone may bring a factor of ten."""
+    won: float = 0.02
+    """The discriminators have won where their least-squares loss stays below this (chance is 0.5):
+    they are then sure of every clip, and the decoder learns nothing from them."""
+    blind: float = 0.02
+    """Smallest difference between the mean scores of true and decoded audio (which are to be 1 and
+    0) of discriminators that can tell them apart."""
+    chance: float = 0.45
+    """A discriminator that can't tell them apart has a loss of 0.5 at least."""
+    judged_points: int = 20
+    """Logged points in a row before won or blind counts ..."""
+    judged_steps: int = 300
+    """... and the steps that these must span at least: discriminators start blind, and may win for
+    a while against a decoder that has learnt nothing yet."""
+
+
+HEALTHY = Thresholds()
+"""The limits that the live doctor and ``workbench doctor`` use."""
