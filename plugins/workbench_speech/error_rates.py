@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from workbench import EvaluationItem, Figure, WorkbenchError, set_figure
+from workbench import EvaluationItem, Figure, WorkbenchError, mean_figure
 from workbench_speech.listening import Transcriber
 from workbench_speech.text import characters, words
 
@@ -19,14 +17,15 @@ class ErrorRates:
 
     Counted over the whole set, as the field does, so that a long sentence weighs more than a short
     one; rates above 1 are possible. Text is normalised as Whisper's authors do (see ``text.py``);
-    languages without spaces count characters as words. The interval is a bootstrap over items.
+    languages without spaces count characters as words. Where speech goes on from a prompt, both are
+    heard, since the text is that of both.
     """
 
     def __init__(self, transcriber: Transcriber, judge: str) -> None:
         self.transcriber = transcriber
         self.judge = judge
-        self._words: list[tuple[int, int]] = []
-        self._characters: list[tuple[int, int]] = []
+        self._words: dict[str, tuple[int, int]] = {}
+        self._characters: dict[str, tuple[int, int]] = {}
 
     def update(self, item: EvaluationItem) -> None:
         """Take in one item, whose example must have a text."""
@@ -36,15 +35,16 @@ class ErrorRates:
                 f"error-rates: item {item.id!r} has no text to compare with; use a corpus with "
                 "transcripts, or leave this metric out"
             )
-        said = self.transcriber(item.generated, language)
-        self._words.append(errors(words(text, language), words(said, language)))
-        self._characters.append(errors(characters(text, language), characters(said, language)))
+        said = self.transcriber(item.whole, language)
+        self._words[item.id] = errors(words(text, language), words(said, language))
+        self._characters[item.id] = errors(characters(text, language), characters(said, language))
 
     def compute(self) -> list[Figure]:
         """``wer`` and ``cer``, lower is better; nothing where no item was seen."""
         if not self._words:
             return []
         settings = {
+            "definition": "insertions, deletions and substitutions over true units of the whole set",
             "judge": self.judge,
             "judge_weights": self.transcriber.fingerprint,
             "normaliser": "whisper-normalizer: English, else basic with diacritics kept",
@@ -55,16 +55,13 @@ class ErrorRates:
         ]
 
 
-def rate_figure(name: str, counts: Sequence[tuple[int, int]], settings: dict[str, Any]) -> Figure:
-    """Errors over true units of all items, with a bootstrap interval over items."""
-    table: NDArray[np.float64] = np.array(counts, dtype=np.float64)
-
-    def rate(weights: NDArray[np.float64]) -> float:
-        wrong, total = weights @ table
-        return float(wrong / total)
-
-    definition = {"definition": "errors over true units, counted over the set", **settings}
-    return set_figure(name, len(table), rate, False, settings=definition)
+def rate_figure(
+    name: str, counts: Mapping[str, tuple[int, int]], settings: Mapping[str, Any]
+) -> Figure:
+    """Errors over true units of all items; each item's own rate counts by its units."""
+    rates = {item: wrong / total for item, (wrong, total) in counts.items()}
+    units = {item: float(total) for item, (_, total) in counts.items()}
+    return mean_figure(name, rates, False, settings=settings, weights=units)
 
 
 def errors(truth: Sequence[str], said: Sequence[str]) -> tuple[int, int]:
