@@ -44,7 +44,7 @@ class ErrorRates:
         if not self._words:
             return []
         settings = {
-            "definition": "insertions, deletions and substitutions over true units of the whole set",
+            "definition": "insertions, deletions, substitutions over true units of the whole set",
             "judge": self.judge,
             "judge_weights": self.transcriber.fingerprint,
             "normaliser": "whisper-normalizer: English, else basic with diacritics kept",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jiwer
 import pytest
 import torch
@@ -50,6 +52,7 @@ def item(
         generated=audio,
         reference=audio,
         prompt=Audio(torch.full((1, 100), prompt), 16_000),
+        continues=False,
     )
 
 
@@ -64,6 +67,12 @@ def test_rates_are_those_of_jiwer(pairs: list[tuple[str, str]]) -> None:
     assert cer.value == pytest.approx(jiwer.cer(truth, said))
     assert wer.low <= wer.value <= wer.high
     assert (wer.n, wer.higher_is_better) == (len(pairs), False)
+
+
+def test_speech_that_goes_on_from_its_prompt_is_heard_with_it() -> None:
+    metric = ErrorRates(Transcriber(Repeats(["uno", "dos"])), "test")
+    metric.update(replace(item(1, "uno", prompt=0.0), continues=True))
+    assert metric.compute()[0].value == 0
 
 
 def test_a_judge_hears_each_recording_once() -> None:
