@@ -147,3 +147,49 @@ def test_no_false_verdicts_beyond_chance():
         two = mean_figure("f", {f"i{k}": float(rng.normal()) for k in range(30)}, True)
         verdicts += paired_difference(one, two).better is not None
     assert verdicts / 200 <= 0.095
+
+
+WORDS = {"a": 10.0, "b": 1.0, "c": 5.0, "d": 4.0}
+RATES = {"a": 0.1, "b": 1.0, "c": 0.4, "d": 0.0}
+
+
+def test_a_weighted_mean_is_a_ratio_of_sums():
+    figure = mean_figure("wer", RATES, False, weights=WORDS)
+    assert figure.value == pytest.approx((1 + 1 + 2 + 0) / 20)
+    assert figure.low <= figure.value <= figure.high
+    assert figure.per_item == RATES
+    assert figure.weights == WORDS
+    equal = mean_figure("wer", RATES, False, weights=dict.fromkeys(RATES, 3.0))
+    plain = mean_figure("wer", RATES, False)
+    assert (equal.value, equal.low, equal.high) == pytest.approx(
+        (plain.value, plain.low, plain.high)
+    )
+
+
+def test_interval_of_a_weighted_mean_covers_it_about_19_times_in_20():
+    rng = np.random.default_rng(5)
+    hits = 0
+    for _ in range(200):
+        words = rng.integers(2, 20, 40).astype(float)
+        wrong = rng.binomial(words.astype(int), 0.2) / words
+        names = [str(n) for n in range(40)]
+        figure = mean_figure(
+            "wer", dict(zip(names, wrong, strict=True)), False,
+            weights=dict(zip(names, words, strict=True)),
+        )  # fmt: skip
+        hits += figure.low <= 0.2 <= figure.high
+    assert 0.90 <= hits / 200 <= 0.99
+
+
+def test_weighted_means_are_compared_by_their_own_definition():
+    better = {item: rate / 2 for item, rate in RATES.items()}
+    one = mean_figure("wer", RATES, False, weights=WORDS)
+    two = mean_figure("wer", better, False, weights=WORDS)
+    difference = paired_difference(one, two)
+    assert difference.value == pytest.approx(one.value - two.value)
+    assert difference.method == "paired items"
+
+
+def test_weights_that_say_nothing_are_refused():
+    with pytest.raises(PluginError, match="'wer': its weights must be finite and sum to more"):
+        mean_figure("wer", RATES, False, weights=dict.fromkeys(RATES, 0.0))
