@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate, size
-from workbench_corpora.sounds.take import Take, Wave, arch, glide, hit, resonant
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, glide, hit, resonant
 from workbench_corpora.sounds.timing import Counted, Lasting, Paced
 
-_FLAT = 0.8 ** np.arange(40)
+_FLAT = falling(0.8, 40)
 """A rich source: harmonics that fall slowly."""
 
 
@@ -91,7 +91,7 @@ def cow(take: Take) -> Wave:
 def bee(take: Take) -> Wave:
     """A buzz: a reedy tone that wavers and swells as the insect circles."""
     hz = take["pitch"] * (1 + 0.06 * take.drift(3.0) + 0.02 * take.drift(11.0))
-    buzz = take.tone(hz, 0.88 ** np.arange(30))
+    buzz = take.tone(hz, falling(0.88, 30))
     wave = resonant(buzz, take.sample_rate, ((900.0, 900.0, 0.6), (2500.0, 1200.0, 0.5)), 0.25)
     return wave * (0.65 + 0.35 * take.drift(1.2))
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench_corpora.draws import Draws
@@ -117,24 +117,27 @@ def caption(scene: Scene, draws: Draws, unseen: bool = False) -> str:
 
 def _remarks(event: Event, draws: Draws) -> _Remarks:
     """Some of what can be said truly of an event."""
+    names = [trait.name for trait in event.kind.traits]
+    if DISTANCE.level(event.traits[DISTANCE.name]) != "high":
+        # What is far is faint: its loudness can't be told.
+        names.append(LOUDNESS.name)
+    return _Remarks(
+        manner=_remark(event, names, 0.7, draws),
+        place=_remark(event, [DISTANCE.name], 0.4, draws),
+        count=len(event.moments) if event.kind.timing.counted else None,
+        exact=draws.chance(0.85),
+    )
 
-    def said(traits: Sequence[str], probability: float) -> Words | None:
-        levels = {
-            trait.name: trait.words(trait.level(event.traits[trait.name]))
-            for trait in event.all_traits
-        }
-        known = [words for name in traits if (words := levels[name]) is not None]
-        chosen = draws.chance(probability)
-        return draws.pick(known) if chosen and known else None
 
-    # What is far is faint: its loudness can't be told.
-    far = DISTANCE.level(event.traits["distance"]) == "high"
-    own = [trait.name for trait in event.kind.traits]
-    manner = said(own if far else [*own, LOUDNESS.name], 0.7)
-    place = said([DISTANCE.name], 0.4)
-    counted = event.kind.timing.counted
-    count = len(event.moments) if counted else None
-    return _Remarks(manner, place, count, exact=draws.chance(0.85))
+def _remark(event: Event, names: list[str], probability: float, draws: Draws) -> Words | None:
+    """Words for one of the traits of these names that is extreme; often none."""
+    said = [
+        words
+        for trait in event.all_traits
+        if trait.name in names
+        and (words := trait.words(trait.level(event.traits[trait.name]))) is not None
+    ]
+    return draws.pick(said) if said and draws.chance(probability) else None
 
 
 def _clause(event: Event, remarks: _Remarks, draws: Draws, unseen: bool, verb: int) -> str:
@@ -142,8 +145,7 @@ def _clause(event: Event, remarks: _Remarks, draws: Draws, unseen: bool, verb: i
     wording = event.kind.wording
     text = draws.pick(wording.unseen_clauses if unseen else wording.clauses)
     adverbs = []
-    text, told = _described(text, remarks.manner, draws)
-    if remarks.manner is not None and not told:
+    if remarks.manner is not None and "{}" not in text:
         adverbs.append(draws.pick(remarks.manner.adverbs))
     if remarks.count is not None:
         if remarks.exact and (remarks.count > 1 or draws.chance(0.3)):
@@ -152,7 +154,7 @@ def _clause(event: Event, remarks: _Remarks, draws: Draws, unseen: bool, verb: i
             adverbs.append("several times")
     if remarks.place is not None:
         adverbs.append(draws.pick(remarks.place.adverbs))
-    return " ".join([_inflected(text, verb), *adverbs])
+    return " ".join([_inflected(_described(text, remarks.manner, draws), verb), *adverbs])
 
 
 def _thing(event: Event, remarks: _Remarks, draws: Draws, unseen: bool) -> str:
@@ -161,8 +163,7 @@ def _thing(event: Event, remarks: _Remarks, draws: Draws, unseen: bool) -> str:
         return _clause(event, remarks, draws, unseen, verb=1)
     wording = event.kind.wording
     text = draws.pick(wording.unseen_nouns if unseen else wording.nouns)
-    manner = remarks.manner or remarks.place
-    text, _ = _described(text, manner, draws)
+    text = _described(text, remarks.manner or remarks.place, draws)
     if remarks.count is not None:
         text = _inflected(text, 0 if remarks.count == 1 else 1)
         several = remarks.count > 2 and not remarks.exact
@@ -173,15 +174,13 @@ def _thing(event: Event, remarks: _Remarks, draws: Draws, unseen: bool) -> str:
     return text
 
 
-def _described(text: str, words: Words | None, draws: Draws) -> tuple[str, bool]:
-    """``text`` with an adjective in its braces, and whether there is one now."""
-    if words is None or "{}" not in text:
-        return text.replace("{}", ""), False
-    return text.replace("{}", draws.pick(words.adjectives)), True
+def _described(text: str, words: Words | None, draws: Draws) -> str:
+    """``text`` with an adjective in its braces, or none."""
+    return text.replace("{}", "" if words is None else draws.pick(words.adjectives))
 
 
 def _inflected(text: str, ending: int) -> str:
-    """``text`` with the ending of that number from each pair of brackets; an e goes before "ing"."""
+    """``text`` with the ending of that number from each pair of brackets; "ing" replaces an e."""
     text = re.sub(r"\[([^|\]]*)\|([^\]]*)\]", lambda match: f"|{match[ending + 1]}", text)
     return re.sub(r"(?<![eo])e\|ing", "ing", text).replace("|", "")
 

@@ -1,11 +1,11 @@
-"""Small sounds about the house: clocks, keys, paper, brooms."""
+"""Small sounds about the house: clocks, keys, brooms."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
-from workbench_corpora.sounds.take import Take, Wave, arch, hit
+from workbench_corpora.sounds.take import Take, Wave, hit
 from workbench_corpora.sounds.timing import Lasting, Paced
 
 
@@ -34,15 +34,6 @@ def sweeping(take: Take) -> Wave:
     stroke = np.sin(np.pi * np.minimum(place / 0.7, 1.0)) ** 2
     low, high = take.noise(500.0, 2000.0, slope=2.0), take.noise(2500.0, 7000.0)
     return stroke * (low * (1 - place) + high * place)
-
-
-def ratchet(take: Take) -> Wave:
-    """A zip or ratchet: teeth that pass faster and faster."""
-    time = take.time()
-    teeth = take["pitch"] * (0.5 + 1.1 * time / take.seconds)
-    place = np.cumsum(teeth) / take.sample_rate % 1.0
-    bite = np.exp(-place / 0.15)
-    return take.noise(2000.0, 7000.0) * bite * arch(len(time), 0.1, 0.05)
 
 
 KINDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
-from workbench_corpora.sounds.take import Take, Wave, arch, hit
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, hit
 from workbench_corpora.sounds.timing import Counted, Paced
 
 
@@ -71,9 +71,9 @@ def glass(take: Take) -> Wave:
 def hammer(take: Take) -> Wave:
     """A hammer on an anvil: a hard click and bright modes out of tune with each other."""
     hz = take["pitch"] * take.draws.uniform(0.995, 1.005)
-    modes = [(hz * r, 0.22 / r**0.6, 1 / r**0.3) for r in (1.0, 1.47, 2.09, 2.56, 3.39, 4.08)]
-    click = take.noise(1000.0, 7000.0) * hit(take.time(), 0.0005, 0.004)
-    return 0.5 * take.struck(modes) + click
+    modes = [(hz * r, 0.1 / r**0.6, 1 / r**0.3) for r in (1.0, 1.47, 2.09, 2.56, 3.39, 4.08)]
+    click = take.noise(800.0, 7000.0) * hit(take.time(), 0.0005, 0.012)
+    return 0.5 * take.struck(modes) + 1.5 * click
 
 
 def drop(take: Take) -> Wave:
@@ -88,12 +88,12 @@ def drop(take: Take) -> Wave:
 
 def coin(take: Take) -> Wave:
     """A coin drops and spins out: high rings that come faster and faster."""
-    modes = [(take["pitch"] * r, 0.08 / r**0.4, 1 / r**0.5) for r in (1.0, 1.53, 2.28)]
+    modes = [(take["pitch"] * r, 0.05 / r**0.4, 1 / r**0.5) for r in (1.0, 1.53, 2.28)]
     ring = take.struck(modes, 0.35)
-    gaps = 0.24 * 0.8 ** np.arange(18)
+    gaps = 0.24 * 0.8 ** np.arange(18, dtype=np.float64)
     times = np.concatenate([[0.0], np.cumsum(gaps)])
     times = times[times < take.seconds]
-    return take.scatter(times, 0.87 ** np.arange(len(times)), [ring])
+    return take.scatter(times, falling(0.87, len(times)), [ring])
 
 
 def slam(take: Take) -> Wave:

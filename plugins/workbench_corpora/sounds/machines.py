@@ -5,26 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
-from workbench_corpora.sounds.take import Take, Wave, arch, glide, hit, resonant
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, glide, hit, resonant
 from workbench_corpora.sounds.timing import Counted, Lasting
 
 
 def engine(take: Take) -> Wave:
     """Firing pulses through a pipe, a little uneven, with the cylinders not quite alike."""
     hz = take["rate"] * (1 + 0.05 * take.drift(1.5))
-    levels = 0.9 ** np.arange(60)
+    levels = falling(0.9, 60)
     levels[1::2] *= 0.7
     fire = take.tone(hz, levels)
     pipe = ((90.0, 80.0, 1.0), (230.0, 120.0, 0.6), (520.0, 250.0, 0.25))
     rattle = take.noise(300.0, 2500.0, slope=4.0) * (0.4 + np.abs(fire) / np.max(np.abs(fire)))
     wave = resonant(fire, take.sample_rate, pipe, floor=0.03)
-    return wave / float(np.std(wave)) + 0.25 * rattle
+    wave /= float(np.std(wave))
+    wave += 0.25 * rattle
+    return wave
 
 
 def helicopter(take: Take) -> Wave:
     """Blades that chop the air, and a turbine's faint whine."""
     place = (take.time() * take["rate"] * (1 + 0.01 * take.drift(1.0))) % 1.0
-    chop = np.exp(-place / 0.16) * np.minimum(place / 0.03, 1.0)
+    chop: Wave = np.exp(-place / 0.16) * np.minimum(place / 0.03, 1.0)
     thump = take.noise(40.0, 220.0, slope=2.0)
     swish = take.noise(400.0, 2500.0, slope=2.0)
     whine = take.tone(take.draws.uniform(1100.0, 1800.0), (1.0, 0.3))
@@ -49,7 +51,7 @@ def drill(take: Take) -> Wave:
     """An electric drill: a whine that runs up, bites, and runs down."""
     count = take.count(take.seconds)
     speed = glide(count, 0.55, 1.0, 1.02, 0.93, 0.97, 0.95, 0.98, 0.6)
-    whine = take.tone(take["pitch"] * speed, 0.93 ** np.arange(40))
+    whine = take.tone(take["pitch"] * speed, falling(0.93, 40))
     gear = resonant(whine, take.sample_rate, ((2300.0, 1500.0, 1.0), (4200.0, 1500.0, 0.6)), 0.25)
     bite = take.noise(1500.0, 7000.0) * (0.6 + 0.4 * take.drift(25.0))
     return (gear + 0.25 * bite) * arch(count, 0.06, 0.1)
@@ -61,22 +63,23 @@ def saw(take: Take) -> Wave:
     place = (2 * turns) % 1.0
     back = np.floor(2 * turns) % 2
     stroke = np.sin(np.pi * place) ** 0.7 * (1 - 0.45 * back)
-    teeth = 70.0 + 110.0 * np.sin(np.pi * place)
-    bite = np.cumsum(teeth) / take.sample_rate % 1.0
-    forward, backward = take.noise(700.0, 4500.0), take.noise(1500.0, 7000.0)
-    return np.where(back > 0, backward, forward) * stroke * np.exp(-bite / 0.3)
+    rasp = take.tone(120.0 + 260.0 * np.sin(np.pi * place), falling(0.97, 40))
+    wood = ((620.0, 250.0, 0.7), (1500.0, 500.0, 1.0), (3400.0, 1200.0, 0.7))
+    bite = resonant(rasp, take.sample_rate, wood, floor=0.05)
+    grit = np.where(back > 0, take.noise(1500.0, 7000.0), take.noise(700.0, 4500.0))
+    return (bite / float(np.std(bite)) + 0.7 * grit) * stroke
 
 
 def vacuum(take: Take) -> Wave:
     """A vacuum cleaner: a steady motor tone within a steady rush of air."""
-    motor = take.tone(take["pitch"] * (1 + 0.004 * take.drift(4.0)), 0.7 ** np.arange(12))
+    motor = take.tone(take["pitch"] * (1 + 0.004 * take.drift(4.0)), falling(0.7, 12))
     air = take.noise(250.0, 5000.0, slope=2.5)
     return 0.8 * motor + air
 
 
 def horn(take: Take) -> Wave:
     """A car horn: two reedy tones, a third apart."""
-    reed = 0.86 ** np.arange(30)
+    reed = falling(0.86, 30)
     wave = take.tone(take["pitch"], reed) + take.tone(take["pitch"] * 1.26, reed)
     formed = resonant(wave, take.sample_rate, ((1400.0, 1200.0, 0.8), (2900.0, 1200.0, 0.5)), 0.3)
     return formed * arch(len(wave), 0.04, 0.08)
@@ -103,6 +106,7 @@ KINDS = (
             ("a truck idle[s|ing]", "an automobile motor purr[s|ing]"),
             ("a {} truck motor",),
         ),
+        indoors=False,
     ),
     Kind(
         "helicopter",
@@ -190,7 +194,7 @@ KINDS = (
     Kind(
         "horn",
         horn,
-        Counted((0.25, 0.8), most=3, gap=(0.1, 0.35)),
+        Counted((0.35, 0.9), most=3, gap=(0.1, 0.35)),
         (pitch(280.0, 520.0),),
         Wording(
             ("a car horn honk[s|ing]", "a {} horn blow[s|ing]", "a car honk[s|ing]"),

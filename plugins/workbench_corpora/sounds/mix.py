@@ -33,7 +33,7 @@ def render(scene: Scene, name: str, sample_rate: int) -> NDArray[np.float32]:
     samples = round(scene.seconds * sample_rate)
     response = _response(scene, Draws("space", name), sample_rate)
     size = int(next_fast_len(samples + len(response), real=True))
-    hz = np.arange(size // 2 + 1) * (sample_rate / size)
+    hz = np.arange(size // 2 + 1, dtype=np.float64) * (sample_rate / size)
     echo = np.fft.rfft(response, size)
     spectrum = np.zeros(len(hz), dtype=np.complex128)
     for number, event in enumerate(scene.events):
@@ -61,7 +61,7 @@ def _play(event: Event, name: str, samples: int, sample_rate: int) -> Wave:
         wave = wave[: max(0, samples - start)]
         bus[start : start + len(wave)] += wave * draws.uniform(0.85, 1.0)
     loudest = _loudest(bus, sample_rate)
-    level = _LEVEL * event.traits["loudness"] * event.traits["distance"] ** -0.3
+    level = _LEVEL * event.traits["loudness"] * math.pow(event.traits["distance"], -0.3)
     return bus * (level * (_BACKGROUND if event.background else 1.0) / loudest)
 
 

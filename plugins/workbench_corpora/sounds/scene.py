@@ -207,5 +207,7 @@ def _event(
     traits = {trait.name: trait.draw(draws) for trait in (*kind.traits, LOUDNESS, DISTANCE)}
     start, end = window
     moments = kind.timing.moments(draws, end - start, traits)
+    used = max(moment.onset + moment.seconds for moment in moments)
+    start += draws.uniform(0.0, 0.6) * max(0.0, end - start - used)
     placed = tuple(Moment(start + moment.onset, moment.seconds) for moment in moments)
     return Event(kind, placed, traits, background)

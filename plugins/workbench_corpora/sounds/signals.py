@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
-from workbench_corpora.sounds.take import Take, Wave, arch, hit, resonant
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, hit, resonant
 from workbench_corpora.sounds.timing import Counted, Lasting, Paced
 
 
@@ -13,7 +13,7 @@ def siren(take: Take) -> Wave:
     """A wail: a horn whose pitch goes up and down without a break."""
     turns = take.time() * take["rate"] + take.draws.uniform(0, 1)
     hz = take["pitch"] * 2 ** (0.55 * np.sin(2 * np.pi * turns))
-    wail = take.tone(hz, 0.7 ** np.arange(16))
+    wail = take.tone(hz, falling(0.7, 16))
     return resonant(wail, take.sample_rate, ((1100.0, 900.0, 0.8), (2600.0, 900.0, 0.4)), 0.3)
 
 

@@ -51,7 +51,7 @@ class Take:
     def time(self, seconds: float | None = None) -> Wave:
         """The seconds of each sample ``[T]``, from 0 on."""
         length = self.seconds if seconds is None else seconds
-        return np.arange(self.count(length)) / self.sample_rate
+        return np.arange(self.count(length), dtype=np.float64) / self.sample_rate
 
     def random(self, count: int) -> Wave:
         """Numbers in ``[0, 1)``."""
@@ -100,7 +100,8 @@ class Take:
         share = place - index
         index &= _TABLE - 1
         following = (index + 1) & (_TABLE - 1)
-        return table[index] * (1 - share) + table[following] * share
+        wave: Wave = table[index] * (1 - share) + table[following] * share
+        return wave
 
     def wandering(self, centre: Wave, bandwidth: float) -> Wave:
         """Noise of about unit power, ``bandwidth`` Hz wide, around a moving ``centre``."""
@@ -155,6 +156,11 @@ def resonant(
     return np.fft.irfft(np.fft.rfft(wave, size) * gain, size)[: len(wave)]
 
 
+def falling(ratio: float, count: int) -> Wave:
+    """Levels of ``count`` harmonics, each ``ratio`` times the one below it."""
+    return np.asarray(ratio ** np.arange(count), dtype=np.float64)
+
+
 def hit(time: Wave, attack: float, decay: float) -> Wave:
     """An envelope that rises within ``attack`` seconds and decays with ``decay``; peak near 1."""
     rise: Wave = np.minimum(time / attack, 1.0)
@@ -174,11 +180,12 @@ def glide(count: int, *points: float) -> Wave:
     index = np.minimum(place.astype(np.int64), len(points) - 2)
     share = place - index
     share = share * share * (3 - 2 * share)
-    values = np.asarray(points)
-    return values[index] * (1 - share) + values[index + 1] * share
+    values = np.asarray(points, dtype=np.float64)
+    curve: Wave = values[index] * (1 - share) + values[index + 1] * share
+    return curve
 
 
 def _bins(samples: int, sample_rate: int) -> tuple[int, Wave]:
     """A quick transform size for ``samples``, and the Hz of its bins."""
     size = int(next_fast_len(samples, real=True))
-    return size, np.arange(size // 2 + 1) * (sample_rate / size)
+    return size, np.arange(size // 2 + 1, dtype=np.float64) * (sample_rate / size)

@@ -28,7 +28,7 @@ class Timing(Protocol):
     def moments(
         self, draws: Draws, seconds: float, traits: Mapping[str, float]
     ) -> tuple[Moment, ...]:
-        """The single sounds within ``seconds``, in order; the first begins at 0."""
+        """The single sounds within ``seconds``, in order; the first begins at about 0."""
         ...
 
 
@@ -94,7 +94,7 @@ class Paced:
     def moments(
         self, draws: Draws, seconds: float, traits: Mapping[str, float]
     ) -> tuple[Moment, ...]:
-        """As many sounds as there is time for; at least two."""
+        """As many sounds as there is time for; two even where there is less."""
         step = 1 / traits["rate"]
         count = max(2, int((seconds - 0.5 * self.seconds) / step) + 1)
         return tuple(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Trait, Wording, Words, size
-from workbench_corpora.sounds.take import Take, Wave, arch, glide, hit, resonant
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, glide, hit, resonant
 from workbench_corpora.sounds.timing import Counted, Lasting
 
-_GLOTTIS = 0.85 ** np.arange(40)
+_GLOTTIS = falling(0.85, 40)
 Formants = tuple[tuple[float, float, float], ...]
 _A: Formants = ((780.0, 110.0, 1.0), (1250.0, 130.0, 0.6), (2600.0, 200.0, 0.25))
 _E: Formants = ((560.0, 100.0, 1.0), (1900.0, 150.0, 0.5), (2700.0, 200.0, 0.3))
@@ -53,7 +53,7 @@ def baby(take: Take) -> Wave:
     count = take.count(take.seconds)
     tremble = 1 + 0.025 * np.sin(2 * np.pi * 7.0 * take.time())
     hz = take["pitch"] * glide(count, 0.7, 1.05, 1.15, 1.1, 1.0, 0.7) * tremble
-    cry = take.tone(hz, 0.9 ** np.arange(30)) * (1 + 0.25 * take.noise(50.0, 1500.0))
+    cry = take.tone(hz, falling(0.9, 30)) * (1 + 0.25 * take.noise(50.0, 1500.0))
     mouth = ((1150.0, 250.0, 1.0), (1700.0, 250.0, 0.7), (3500.0, 500.0, 0.5))
     return resonant(cry, take.sample_rate, mouth) * arch(count, 0.15, 0.2)
 
@@ -104,7 +104,8 @@ def hum(take: Take) -> Wave:
     vibrato = 0.25 * np.sin(2 * np.pi * 5.3 * take.time())
     hz = take["pitch"] * 2 ** ((semitones + vibrato) / 12)
     wave = resonant(take.tone(hz, _GLOTTIS), take.sample_rate, _M, floor=0.01)
-    return wave * (0.55 + 0.45 * np.sin(np.pi * (place - index)) ** 0.5) * arch(count, 0.05, 0.1)
+    swells: Wave = 0.55 + 0.45 * np.sqrt(np.sin(np.pi * (place - index)))
+    return wave * swells * arch(count, 0.05, 0.1)
 
 
 KINDS = (

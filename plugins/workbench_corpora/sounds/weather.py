@@ -34,13 +34,13 @@ def wind(take: Take) -> Wave:
 def thunder(take: Take) -> Wave:
     """A crack, then claps that roll away, lower and lower."""
     time = take.time()
-    crack = take.noise(200.0, 4000.0, slope=3.0) * hit(time, 0.004, 0.09)
-    wave = 1.2 * crack
+    wave = 0.5 * take.noise(150.0, 3000.0, slope=3.0) * hit(time, 0.004, 0.12)
     for _ in range(5):
         start = take.draws.uniform(0.0, 0.5 * take.seconds)
         later = np.maximum(time - start, 0.0)
         roll = hit(later, 0.06, take.draws.uniform(0.25, 0.6)) * (time >= start)
-        wave += take.noise(30.0, take["pitch"], slope=2.0) * roll * take.draws.uniform(0.5, 1.2)
+        rumble = take.noise(40.0, take["pitch"] * take.draws.uniform(0.6, 1.8), slope=2.0)
+        wave += rumble * roll * take.draws.uniform(0.5, 1.2)
     return wave
 
 
@@ -143,7 +143,7 @@ KINDS = (
         "thunder",
         thunder,
         Counted((1.3, 2.6), most=2, gap=(0.1, 0.3), ring=0.4),
-        (pitch(120.0, 320.0),),
+        (pitch(130.0, 400.0),),
         Wording(
             ("thunder rumbl[es|ing]", "{} thunder roll[s|ing]", "thunder crash[es|ing]"),
             ("{} clap[|s] of thunder", "{} roll[|s] of thunder"),
