@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from workbench.api.protocols import PretrainedTask as PretrainedTask
     from workbench.api.protocols import Recogniser as Recogniser
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
-    from workbench.api.protocols import SpeakerEncoder as SpeakerEncoder
     from workbench.api.protocols import SharedCorpus as SharedCorpus
+    from workbench.api.protocols import SpeakerEncoder as SpeakerEncoder
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TaughtCodec as TaughtCodec
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
@@ -72,11 +72,15 @@ if TYPE_CHECKING:
     from workbench.audio.io import decode_audio as decode_audio
     from workbench.audio.io import read_audio as read_audio
     from workbench.audio.io import write_audio as write_audio
+    from workbench.audio.phonemes import LANGUAGES as LANGUAGES
+    from workbench.audio.phonemes import language_code as language_code
+    from workbench.audio.phonemes import phonemise as phonemise
     from workbench.audio.signal import convert as convert
     from workbench.audio.signal import log_mel as log_mel
     from workbench.audio.signal import mel_filterbank as mel_filterbank
     from workbench.audio.signal import resample as resample
     from workbench.audio.signal import resample_in_graph as resample_in_graph
+    from workbench.audio.text import TextFrontEnd as TextFrontEnd
     from workbench.codec.batching import encode_by_length as encode_by_length
     from workbench.codec.config import XCodecConfig as XCodecConfig
     from workbench.codec.convnext import FrameNorm as FrameNorm
@@ -185,11 +189,15 @@ _MODULES = {
     "decode_audio": "workbench.audio.io",
     "read_audio": "workbench.audio.io",
     "write_audio": "workbench.audio.io",
+    "LANGUAGES": "workbench.audio.phonemes",
+    "language_code": "workbench.audio.phonemes",
+    "phonemise": "workbench.audio.phonemes",
     "convert": "workbench.audio.signal",
     "log_mel": "workbench.audio.signal",
     "mel_filterbank": "workbench.audio.signal",
     "resample": "workbench.audio.signal",
     "resample_in_graph": "workbench.audio.signal",
+    "TextFrontEnd": "workbench.audio.text",
     "encode_by_length": "workbench.codec.batching",
     "XCodecConfig": "workbench.codec.config",
     "FrameNorm": "workbench.codec.convnext",

@@ -177,9 +177,13 @@ class MixturePart(Slot):
     weight: float = 1.0
     """How often each of its training recordings counts: 0.5 keeps every second one, 2 lists each
     twice. Held-out recordings count once."""
+    share: float | None = None
+    """Share of the crops that encoders and codecs are trained on, in relation to the other parts'
+    shares, however long the part is. All parts state one, or none: every moment counts alike."""
 
     def __post_init__(self) -> None:
         _require(self.weight > 0, "weight", self.weight, "above 0")
+        _require(self.share is None or self.share > 0, "share", self.share, "above 0")
 
 
 @dataclass
@@ -191,3 +195,10 @@ class MixtureOptions:
 
     def __post_init__(self) -> None:
         _require(bool(self.parts), "parts", self.parts, "a list of at least one corpus")
+        shares = [part.share for part in self.parts]
+        _require(
+            None not in shares or not any(shares),
+            "parts",
+            f"shares {shares}",
+            "a share in all of them or in none",
+        )

@@ -57,6 +57,7 @@ def _mixture(options: MixtureOptions, context: BuildContext) -> Corpus:
                 label=f"{number}-{part.name}",
                 corpus=context.build("corpus", part.name, part.options),
                 weight=part.weight,
+                share=part.share,
             )
             for number, part in enumerate(options.parts)
         ]

@@ -13,7 +13,8 @@ from tests.codec.codec_parts import FULL, FakeTeacher, small_codec, tone_data, t
 from workbench import TrainingSession, TrainingSettings, XCodec
 from workbench.audio.dataset import Crops
 from workbench.codec.config import LossConfig, QuantizerConfig
-from workbench.codec.training import CodecTrainee, measure_features
+from workbench.codec.fit import measure_features
+from workbench.codec.training import CodecTrainee
 
 SETTINGS = TrainingSettings(steps=6, batch_size=4, segment_seconds=0.2, learning_rate=1e-3)
 
@@ -175,9 +176,9 @@ def test_teacher_weights_share_the_semantic_loss() -> None:
 def test_statistics_are_those_of_the_teacher_on_the_corpus() -> None:
     codec = small_codec(teachers=(FakeTeacher(),), normalise=True)
     batches = [tones(3, 1600, seed=seed) for seed in range(3)]
-    features = torch.cat([codec.targets(wav)[0] for wav in batches]).transpose(0, 1).flatten(1)
-    measure_features(codec, iter(batches))
-    measure_features(codec, iter(batches))  # measuring twice changes nothing
+    features = torch.cat([codec.heard(wav)[0] for wav in batches]).transpose(0, 1).flatten(1)
+    for _ in range(2):  # measuring twice changes nothing
+        measure_features(codec, (codec.heard(wav) for wav in batches))
     branch = codec.semantic_branches[0]
     assert torch.allclose(branch.mean[:, 0], features.mean(dim=1), atol=1e-5)
     assert torch.allclose(branch.std[:, 0], features.std(dim=1, correction=0), atol=1e-5)

@@ -7,13 +7,14 @@ a crop is a seek and a short read, whatever the recording's length, so hours fit
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.api.errors import AudioError
@@ -55,6 +56,8 @@ class AudioDataset:
         self.channels: int = header["channels"]
         self.fingerprint: str = header["fingerprint"]
         self.skipped = tuple(Skipped(**entry) for entry in header["skipped"])
+        self.shares: dict[str, float] = header.get("shares", {})
+        self._chances: dict[Split, NDArray[np.float64]] = {}
         self._clips: dict[Split, list[Clip]] = {split: [] for split in SPLITS}
         with (self.folder / "clips.jsonl").open() as lines:
             for line in lines:
@@ -81,6 +84,20 @@ class AudioDataset:
         """The whole recording."""
         return Audio(self.read(clip), self.sample_rate)
 
+    def chances(self, split: Split) -> NDArray[np.float64]:
+        """How likely a crop is from each of a split's recordings; the numbers add up to 1.
+
+        In proportion to their length, so that every moment is equally likely; where the corpus
+        states shares of its domains, this holds within each domain of the training split.
+        """
+        if split not in self._chances:
+            clips = self._clips[split]
+            samples = np.array([clip.samples for clip in clips], dtype=np.float64)
+            shares = self.shares if split == "train" else {}
+            self._chances[split] = shared_out(clips, samples, shares) if shares else samples
+            self._chances[split] /= self._chances[split].sum()
+        return self._chances[split]
+
     def crops(
         self,
         split: Split,
@@ -89,19 +106,21 @@ class AudioDataset:
         seed: int,
         step: int,
         part: tuple[int, int] = (0, 1),
+        grid: int = 1,
     ) -> Crops:
         """Random crops: a pure function of its arguments, so a resumed run draws the same ones.
 
-        Recordings are drawn in proportion to their length, so every moment is equally likely.
-        ``part = (rank, world)`` draws the whole batch and reads this process' equal share of it.
+        Recordings are drawn by their :meth:`chances`, starts among the multiples of ``grid``
+        samples. ``part = (rank, world)`` draws the whole batch and reads this process' equal share
+        of it.
         """
         clips = self._clips[split]
         if not clips:
             raise AudioError(f"the corpus has no {split} recordings to crop from")
         rng = np.random.default_rng((seed, step, 0xC20B5))
-        weights = np.array([clip.samples for clip in clips], dtype=np.float64)
-        chosen = rng.choice(len(clips), size=batch_size, p=weights / weights.sum())
-        starts = [int(rng.integers(0, max(1, clips[i].samples - samples + 1))) for i in chosen]
+        chosen = rng.choice(len(clips), size=batch_size, p=self.chances(split))
+        places = [max(0, clips[i].samples - samples) // grid + 1 for i in chosen]
+        starts = [grid * int(rng.integers(0, count)) for count in places]
         rank, world = part
         mine = range(batch_size * rank // world, batch_size * (rank + 1) // world)
         wav = torch.zeros(len(mine), self.channels, samples)
@@ -118,17 +137,42 @@ class AudioDataset:
         )
 
 
+def shared_out(
+    clips: Sequence[Clip], samples: NDArray[np.float64], shares: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """``samples`` scaled so that those of each domain sum up to its share."""
+    domains = np.array([str(clip.example.details.get("domain", "")) for clip in clips])
+    unknown = sorted(set(domains) - set(shares))
+    if unknown:
+        raise AudioError(
+            f"the corpus states shares of {', '.join(shares)}, and holds recordings of the "
+            f"domain {unknown[0]!r}"
+        )
+    chances = np.zeros_like(samples)
+    for domain, share in shares.items():
+        inside = domains == domain
+        if not inside.any():
+            raise AudioError(
+                f"{share:g} of the training crops are to come from {domain!r}, which has no usable "
+                "training recordings"
+            )
+        chances[inside] = share * samples[inside] / samples[inside].sum()
+    return chances
+
+
 def prepare(
     folder: Path,
     recordings: Iterable[tuple[Example, Audio | AudioError]],
     sample_rate: int,
     channels: int,
     fingerprint: str,
+    shares: Mapping[str, float] | None = None,
 ) -> AudioDataset:
     """Write recordings to ``folder`` at one rate and channel count, and open the result.
 
     An :class:`AudioError` in place of a recording, or one that comes to less than one sample, is
-    recorded as skipped with its reason.
+    recorded as skipped with its reason. ``shares`` are a corpus' shares of the training crops by
+    ``details["domain"]``.
     """
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     skipped: list[Skipped] = []
@@ -139,6 +183,7 @@ def prepare(
         "sample_rate": sample_rate,
         "channels": channels,
         "fingerprint": fingerprint,
+        "shares": dict(shares or {}),
         "skipped": [asdict(entry) for entry in skipped],
     }
     (folder / "dataset.json").write_text(json.dumps(header, indent=1))

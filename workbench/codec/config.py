@@ -168,6 +168,38 @@ class TeacherConfig:
 
 
 @dataclass
+class TeachingConfig:
+    """What the frozen teachers hear while the codec is trained.
+
+    A teacher with attention says something else of a crop than of the recording around it. With
+    ``recording``, what it says of a moment depends on the recording alone, so that it can be
+    computed once and read back; with or without the store, training is the same.
+    """
+
+    hears: Literal["crop", "recording"] = "crop"
+    """`crop`: each training crop by itself, as in the public code. `recording`: the recording that
+    the crop is from, as when a file is encoded."""
+    store: Literal["none", "fp32", "fp16"] = "none"
+    """With `recording`: compute the features of all training recordings once and read them back,
+    cropped in step with the audio. `fp16` takes half the disk and rounds to three digits."""
+    window_seconds: float = 30.0
+    """With `recording`: longer recordings are heard in windows of at most this length."""
+    context_seconds: float = 2.0
+    """With `recording`: audio heard before and after each window beside it, at its seams."""
+
+    def __post_init__(self) -> None:
+        _require(
+            self.window_seconds > 0, f"window_seconds must be above 0; got {self.window_seconds}"
+        )
+        _at_least(self, 0, "context_seconds")
+        _require(
+            self.hears == "recording" or self.store == "none",
+            f"store must be 'none' where hears is 'crop', since random crops don't come again; "
+            f"got {self.store!r}",
+        )
+
+
+@dataclass
 class LossConfig:
     """Weights of the generator's losses; 0 leaves a loss out. Defaults: the paper's public code."""
 
@@ -270,6 +302,8 @@ class XCodecConfig:
     """The quantiser."""
     semantic: SemanticConfig = field(default_factory=SemanticConfig)
     """The semantic branches; without a teacher there are none."""
+    teaching: TeachingConfig = field(default_factory=TeachingConfig)
+    """What the teachers hear in training."""
     losses: LossConfig = field(default_factory=LossConfig)
     """Loss weights."""
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

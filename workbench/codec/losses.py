@@ -100,7 +100,8 @@ def spectral_convergence(fake: Tensor, real: Tensor, clips: int, window: Tensor)
     x, y = fake.reshape(clips, -1), real.reshape(clips, -1)
     quiet = QUIET * (window.square().sum() * y.shape[1]).sqrt()
     size = torch.linalg.vector_norm(y, dim=1).clamp_min(quiet)
-    return (torch.linalg.vector_norm(y - x, dim=1) / size).mean()
+    convergence: Tensor = (torch.linalg.vector_norm(y - x, dim=1) / size).mean()
+    return convergence
 
 
 class PQMF(nn.Module):

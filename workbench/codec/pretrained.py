@@ -130,7 +130,8 @@ def trained_codec(
     """A codec from weights, for a recipe.
 
     The weights decide the architecture: an option that neither has its default nor agrees is an
-    error. Loss weights and discriminators, used where training goes on, are the recipe's.
+    error. What counts in training alone (losses, discriminators, what teachers hear) is the
+    recipe's.
     """
     codec = load_codec(weights_folder(source, embedded) if source == "embedded" else source)
     differences = list(_differences(XCodecConfig(), config, codec.config))
@@ -140,7 +141,12 @@ def trained_codec(
             "Leave these options out, or train with weights 'scratch'"
         )
     _check_encoders(source, codec, encoders)
-    codec.config = replace(codec.config, losses=config.losses, discriminator=config.discriminator)
+    codec.config = replace(
+        codec.config,
+        teaching=config.teaching,
+        losses=config.losses,
+        discriminator=config.discriminator,
+    )
     if encoders:
         codec.config = replace(
             codec.config,
@@ -153,7 +159,7 @@ def trained_codec(
     return codec
 
 
-TRAINING_ONLY = ("losses", "discriminator", "teachers")
+TRAINING_ONLY = ("teaching", "losses", "discriminator", "teachers")
 
 
 def _differences(default: Any, asked: Any, saved: Any, path: str = "") -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,9 +12,9 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 
 from workbench.api.settings import TrainingSettings
-from workbench.codec.acoustic import add_weight_norm, remove_weight_norm
 from workbench.codec.balancer import Balancer
 from workbench.codec.discriminator import Discriminators
+from workbench.codec.features import CropFeatures, FeatureSource
 from workbench.codec.losses import (
     MelDistance,
     STFTDistance,
@@ -26,16 +25,14 @@ from workbench.codec.losses import (
     mean_score,
 )
 from workbench.codec.monitor import CodecMonitor
-from workbench.codec.quantizer import all_sum, world
+from workbench.codec.quantizer import world
 from workbench.codec.xcodec import Reconstruction, XCodec
 from workbench.training.loop import adamw
 from workbench.training.session import Optimise
 
 if TYPE_CHECKING:
-    from workbench.audio.dataset import AudioDataset, Crops
-    from workbench.training.session import TrainingSession
+    from workbench.audio.dataset import Crops
 
-STATISTICS_BATCHES = 16
 ON_WAVEFORM = ("mel", "stft", "pqmf", "adversarial", "feature_matching")
 """Losses on the decoded waveform, which a balancer can weigh."""
 
@@ -43,9 +40,12 @@ ON_WAVEFORM = ("mel", "stft", "pqmf", "adversarial", "feature_matching")
 class CodecTrainee:
     """One X-Codec, its discriminators where they have a weight, and their optimisers."""
 
-    def __init__(self, codec: XCodec, settings: TrainingSettings) -> None:
+    def __init__(
+        self, codec: XCodec, settings: TrainingSettings, features: FeatureSource | None = None
+    ) -> None:
         self.codec = codec
         self.settings = settings
+        self.features = features or CropFeatures(codec)
         self.losses = codec.config.losses
         self.start_step = codec.config.discriminator.start_step
         self.distances = reconstruction_distances(codec)
@@ -86,7 +86,7 @@ class CodecTrainee:
         """One step: the codec runs once, and both optimisers use what it yields."""
         wav = batch.wav.to(self.codec.device)
         self.codec.train()
-        result = self.codec(wav)
+        result = self.codec(wav, self.codec.normalise(self.features(batch)))
         scalars: dict[str, Tensor] = {}
         terms = self._reconstruction_terms(wav, result)
         if self.discriminators is not None and step >= self.start_step:
@@ -221,61 +221,3 @@ def codebook_health(codec: XCodec, result: Reconstruction) -> dict[str, Tensor]:
         entropy = -(share * share.clamp_min(1e-12).log()).sum()
         health[f"perplexity_{level}"] = entropy.exp()
     return health
-
-
-def fit_codec(codec: XCodec, data: AudioDataset, session: TrainingSession) -> None:
-    """Train ``codec`` in place; it is left in eval mode, without weight normalisation."""
-    settings = session.settings
-    if (data.sample_rate, data.channels) != (codec.sample_rate, codec.channels):
-        raise ValueError(
-            f"the codec wants {codec.sample_rate} Hz and {codec.channels} channels; the data has "
-            f"{data.sample_rate} Hz and {data.channels}"
-        )
-    codec.to(session.device)
-    # Crops are whole frames, so that audio and features end together.
-    seconds = math.ceil(settings.segment_seconds * codec.frame_rate) / codec.frame_rate
-
-    def batches(index: int) -> Crops:
-        return session.crops(data, index, seconds)
-
-    if codec.config.semantic.normalise:
-        # Drawn from the beginning of the training batches, so every start finds the same numbers.
-        measure_features(codec, (batches(step).wav for step in range(STATISTICS_BATCHES)))
-    convolutional = [
-        part
-        for part, kind in (
-            (codec.acoustic_encoder, codec.config.encoder.kind),
-            (codec.acoustic_decoder, codec.config.decoder.kind),
-        )
-        if kind == "dac" and codec.config.weight_norm
-    ]
-    for part in convolutional:
-        add_weight_norm(part)
-    try:
-        session.fit(CodecTrainee(codec, settings), batches)
-    finally:
-        for part in convolutional:
-            remove_weight_norm(part)
-        codec.eval()
-
-
-@torch.no_grad()
-def measure_features(codec: XCodec, batches: Iterator[Tensor]) -> None:
-    """Set each branch's feature statistics from audio batches ``[B, C, T]`` of all processes."""
-    device = codec.device
-    sums: list[Tensor] = []
-    for branch in codec.semantic_branches:
-        dim = len(branch.mean)
-        branch.set_statistics(torch.zeros(dim, device=device), torch.ones(dim, device=device))
-        sums.append(torch.zeros(3, dim, dtype=torch.float64, device=device))
-    for wav in batches:
-        for total, features in zip(sums, codec.targets(wav.to(device)), strict=True):
-            values = features.double()
-            total[0] += values.shape[0] * values.shape[2]
-            total[1] += values.sum(dim=(0, 2))
-            total[2] += values.square().sum(dim=(0, 2))
-    for branch, total in zip(codec.semantic_branches, sums, strict=True):
-        count, first, second = all_sum(total)
-        mean = first / count
-        deviation = (second / count - mean.square()).clamp_min(0).sqrt()
-        branch.set_statistics(mean.float(), deviation.float())

@@ -7,7 +7,7 @@ acoustic control: there is then no semantic branch, and nothing else differs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from workbench.codec.semantic import SemanticBranch, Teacher, encoder_fingerprin
 from workbench.codec.spectral import SpectralDecoder, SpectralEncoder
 
 if TYPE_CHECKING:
+    from workbench.api.settings import TrainingSettings
     from workbench.audio.dataset import AudioDataset
     from workbench.training.session import TrainingSession
 
@@ -229,14 +230,20 @@ class XCodec(nn.Module):
 
     def targets(self, wav: Tensor) -> list[Tensor]:
         """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, F * hop]``."""
+        return self.normalise(self.heard(wav))
+
+    def heard(self, wav: Tensor) -> list[Tensor]:
+        """Each teacher's features ``[B, D, F']``, as it gives them, of ``[B, C, F * hop]``."""
         frames = wav.shape[-1] // self.config.hop
         factor = math.prod(self.config.semantic.strides)
         return [
-            branch.normalise(
-                teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor)
-            )
-            for branch, teacher in zip(self.semantic_branches, self.teachers, strict=True)
+            teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor)
+            for teacher in self.teachers
         ]
+
+    def normalise(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Each teacher's features with the corpus' mean and deviation taken out, if so trained."""
+        return [b.normalise(f) for b, f in zip(self.semantic_branches, features, strict=True)]
 
     def _check(self, wav: Tensor) -> None:
         if wav.dim() != 3 or wav.shape[1] != self.channels or wav.shape[2] == 0:
@@ -254,13 +261,29 @@ class XCodec(nn.Module):
             teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    # --- the TrainableCodec protocol ----------------------------------------------------------
+    # --- the TaughtCodec protocol -------------------------------------------------------------
 
-    def fit(self, data: AudioDataset, session: TrainingSession) -> None:
+    def feature_inputs(self, settings: TrainingSettings) -> Mapping[str, Any]:
+        """What stored teacher features depend on beside the audio; empty for none."""
+        from workbench.codec.features import feature_inputs
+
+        return feature_inputs(self, settings)
+
+    def write_features(
+        self, data: AudioDataset, settings: TrainingSettings, folder: Path
+    ) -> Mapping[str, Any]:
+        """Hear every training recording once and keep the teachers' features in ``folder``."""
+        from workbench.codec.features import write_features
+
+        return write_features(self, data, settings, folder)
+
+    def fit(
+        self, data: AudioDataset, session: TrainingSession, features: Path | None = None
+    ) -> None:
         """Train in place on ``data``, through ``session.fit`` so that a killed run resumes."""
-        from workbench.codec.training import fit_codec
+        from workbench.codec.fit import fit_codec
 
-        fit_codec(self, data, session)
+        fit_codec(self, data, session, features)
 
     def save(self, folder: Path) -> None:
         """Write ``config.json`` and ``model.safetensors`` to ``folder``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.api.errors import AudioError, WorkbenchError
-from workbench.api.protocols import Codec, Corpus
+from workbench.api.protocols import Codec, Corpus, SharedCorpus
 from workbench.api.types import SPLITS, Audio, Example, Split
 from workbench.audio.dataset import AudioDataset, prepare
 from workbench.pipeline.experiment import Experiment
@@ -26,9 +26,9 @@ def prepare_corpus(experiment: Experiment, codec: Codec) -> tuple[AudioDataset, 
     }
 
     def build(folder: StageFolder) -> dict[str, object]:
-        data = prepare(
-            folder.path, recordings(corpus), codec.sample_rate, codec.channels, fingerprint
-        )
+        shares = corpus.crop_shares() if isinstance(corpus, SharedCorpus) else None
+        layout = (codec.sample_rate, codec.channels)
+        data = prepare(folder.path, recordings(corpus), *layout, fingerprint, shares)
         seconds = {split: round(data.seconds(split), 3) for split in SPLITS}
         return {"seconds_of_audio": seconds, "skipped": len(data.skipped)}
 

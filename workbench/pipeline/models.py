@@ -29,6 +29,7 @@ from workbench.lm.training import LMTrainee, score_sequences, sequence_batches
 from workbench.lm.transformer import TransformerLM
 from workbench.pipeline.corpus import require_split
 from workbench.pipeline.experiment import Experiment
+from workbench.pipeline.features import prepare_fit, teacher_inputs
 from workbench.pipeline.store import StageFolder, weights_key
 from workbench.pipeline.tokens import TokenizedSplit
 from workbench.recipe.schema import CodecSlot, EncoderSlot
@@ -129,20 +130,21 @@ def train_codec(
         raise RecipeError([f"codec {slot.name!r} can't be trained: set codec.training.steps=0"])
     trainable: TrainableCodec = codec
     require_split(data, "train", f"training the codec {slot.name!r}")
+    heard = {"teachers": teacher_inputs(teachers), "corpus": corpus_key}
     inputs = {
+        **heard,
         "codec": experiment.identity("codec", slot, codec),
-        "teachers": [
-            {"name": t.slot.name, "weight": t.slot.weight, "weights": weights_key(t.encoder)}
-            for t in teachers
-        ],
+        "teacher_weights": [teacher.slot.weight for teacher in teachers],
         "training": training_inputs(slot),
-        "corpus": corpus_key,
         "seed": experiment.recipe.seed,
     }
+    trained = experiment.store.stage("codec", inputs).done
+    fit = None if trained else prepare_fit(experiment, trainable, slot.training, data, heard)
 
     def build(folder: StageFolder) -> dict[str, object]:
+        assert fit is not None  # where it is trained, nothing is built
         session = experiment.session(folder, slot.training, "codec")
-        trainable.fit(data, session)
+        fit(session)
         if session.rank == 0:
             trainable.save(folder.path / "weights")
         return {"steps": slot.training.steps, "parameters": count_parameters(trainable)}

@@ -60,6 +60,9 @@ def tokenize(
     inputs = {
         "corpus": corpus_key,
         "codec": experiment.identity("codec", experiment.recipe.codec),
+        "encoders": [
+            experiment.identity("semantic_encoder", slot) for slot in experiment.recipe.encoders
+        ],
         "weights": weights_key(codec),
         "codebooks": codec.num_codebooks,
     }

@@ -95,12 +95,21 @@ class TrainingSession:
         """Items of one round (``batches`` call), over all processes: batch size / accumulation."""
         return self.settings.batch_size // self.settings.accumulate
 
-    def crops(self, data: AudioDataset, index: int, segment_seconds: float | None = None) -> Crops:
-        """This process' training crops for call ``index`` of ``batches``."""
+    def crops(
+        self,
+        data: AudioDataset,
+        index: int,
+        segment_seconds: float | None = None,
+        grid: int = 1,
+    ) -> Crops:
+        """This process' training crops for call ``index`` of ``batches``.
+
+        They start at multiples of ``grid`` samples.
+        """
         seconds = segment_seconds or self.settings.segment_seconds
         samples = round(seconds * data.sample_rate)
         part = (self.rank, self.world)
-        return data.crops("train", self.round_batch_size, samples, self.seed, index, part)
+        return data.crops("train", self.round_batch_size, samples, self.seed, index, part, grid)
 
     def fit(
         self,
