@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from workbench import BuildContext, Component, Task, hookimpl
@@ -13,9 +13,10 @@ class TextToSpeechOptions:
     """What the models read, which models there are, and what they hear before they speak."""
 
     front_end: Literal["phonemes", "characters"] = "phonemes"
-    """`phonemes` by espeak-ng, the same symbols for all languages; or the text's `characters`."""
-    languages: list[str] = field(default_factory=lambda: ["en", "es", "cmn"])
-    """Languages of the corpus; each has a symbol of its own before the text."""
+    """`phonemes` by espeak-ng; or the text's `characters`, for languages without phonemes. The
+    symbols are the same for all languages, and a symbol of the language comes before the text."""
+    language: str = ""
+    """Language of texts that state none, such as `en`; empty: all must state it."""
     model: Literal["ar+nar", "delay", "parallel"] = "ar+nar"
     """`ar+nar`: VALL-E's two models, one for the first codebook, one that fills in the others.
     `delay`, `parallel`: one model in that pattern. `lm.model.pattern` is not used."""
@@ -38,8 +39,6 @@ class TextToSpeechOptions:
             value = getattr(self, name)
             if value <= 0:
                 raise ValueError(f"{name} = {value!r}: must be above 0")
-        if not self.languages or len(set(self.languages)) < len(self.languages):
-            raise ValueError(f"languages = {self.languages!r}: must be one or more, none twice")
         if not 0 <= self.condition_dropout < 1:
             raise ValueError(f"condition_dropout = {self.condition_dropout!r}: must be in [0, 1)")
         if self.prompt != "cross-utterance" and not self.prompt_text:

@@ -34,7 +34,7 @@ from workbench_tts.prompts import (
     ToldUtterance,
     UntoldUtterance,
 )
-from workbench_tts.symbols import SymbolTable, Text
+from workbench_tts.symbols import Reader, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class TextToSpeech:
 
     def __init__(self, options: TextToSpeechOptions) -> None:
         self.options = options
-        self.symbols = SymbolTable(TextFrontEnd(options.front_end), options.languages)
+        self.reader = Reader(TextFrontEnd(options.front_end), options.language)
         self.prompting = _prompting(options)
         voice = ("speaker-similarity",) if self.prompting.heard else ()
         self.metrics: tuple[str, ...] = ("error-rates", *voice)
@@ -66,7 +66,7 @@ class TextToSpeech:
         del codec  # its numbers are in ``lm`` already
         reading = replace(
             lm,
-            prefix_symbols=self.symbols.size,
+            prefix_symbols=self.reader.size,
             condition_dropout=self.options.condition_dropout,
         )
         if self.options.model != "ar+nar":
@@ -112,7 +112,7 @@ class TextToSpeech:
             raise WorkbenchError('text-to-speech needs a text: give --text "..."')
         text = Text(wish.text, wish.language)
         prompt, before = self._heard(wish, codec)
-        limit = self._limit([text], codec.frame_rate)
+        limit = self._limit(text, codec.frame_rate)
         if wish.seconds is not None:
             limit = min(limit, max(1, round(wish.seconds * codec.frame_rate)))
         return Request(
@@ -120,7 +120,7 @@ class TextToSpeech:
             example=Example("wish", "test", text=wish.text, language=wish.language),
             prompt=prompt,
             frames=limit,
-            condition=Condition(prefix=self.symbols.prefix(*before, text)),
+            condition=Condition(prefix=self.reader.prefix(*before, text)),
             prompt_from="the person's prompt",
         )
 
@@ -166,7 +166,7 @@ class TextToSpeech:
         line = self.prompting.drawn(item, partner, rng) if item.example.text else None
         if line is None:
             return None
-        condition = Condition(prefix=self.symbols.prefix(*line.texts))
+        condition = Condition(prefix=self.reader.prefix(*line.texts))
         if role == FILLING_IN:
             return Sequence(line.codes, condition, line.heard)
         codes = line.codes[:1] if role == AUTOREGRESSIVE else line.codes
@@ -174,7 +174,7 @@ class TextToSpeech:
 
     def _request(self, item: TokenizedExample, line: Line) -> Request:
         heard = line.heard
-        limit = self._limit(line.texts[-1:], item.frame_rate)
+        limit = self._limit(line.texts[-1], item.frame_rate)
         if line.prompt_from is None:  # its text says the prompt too
             limit = max(1, limit - heard)
         return Request(
@@ -182,7 +182,7 @@ class TextToSpeech:
             example=item.example,
             prompt=line.codes[:, :heard],
             frames=limit,
-            condition=Condition(prefix=self.symbols.prefix(*line.texts)),
+            condition=Condition(prefix=self.reader.prefix(*line.texts)),
             reference=line.codes[:, heard:],
             prompt_from=line.prompt_from,
         )
@@ -205,9 +205,9 @@ class TextToSpeech:
             )
         return prompt, [Text(wish.prompt_text, wish.language)]
 
-    def _limit(self, texts: Iterable[Text], frame_rate: float) -> int:
-        """Most frames that texts may take."""
-        symbols = sum(len(self.symbols.symbols(text)) for text in texts)
+    def _limit(self, text: Text, frame_rate: float) -> int:
+        """Most frames that a text may take."""
+        symbols = len(self.reader.prefix(text))
         return math.ceil((1 + symbols * self.options.seconds_per_symbol) * frame_rate)
 
 

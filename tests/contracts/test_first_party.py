@@ -49,6 +49,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("corpus", "huggingface"): {"path": "dataset", "validation": "", "test": ""},
     ("corpus", "mixture"): {"parts": [{"name": "folder", "options": {"path": "audio"}}]},
     ("task", "music-continuation"): {},
+    ("task", "tts"): {"prompt": "cross-utterance", "prompt_seconds": 1.0, "prompt_text": False},
     ("metric", "frechet"): {"encoder": {"name": "hubert", "options": SPEECH}},
     ("metric", "mel-distance"): {},
     ("metric", "si-sdr"): {},

@@ -14,7 +14,8 @@ from workbench.api.errors import WorkbenchError
 from workbench.api.settings import LMSizes, SamplingSettings
 from workbench.api.types import Codes, Example, Request, Sequence, TokenizedExample, Wish
 from workbench.lm.config import LMConfig
-from workbench.lm.generate import Generator
+from workbench.lm.drawing import SequenceDrawer
+from workbench.lm.generators import generator_for
 from workbench.lm.storage import build_model
 from workbench.lm.training import score_sequences
 from workbench.lm.transformer import TransformerLM
@@ -90,14 +91,17 @@ def language_models_can_be_built(subject: Subject) -> None:
 
 def training_sequences_fit_the_models(subject: Subject) -> None:
     """Items of any length give a ``Sequence`` that the role's model learns from, or None."""
+    items = held_out_items()
     for role, model in _models(subject).items():
+        drawer = SequenceDrawer(subject.built, role, items)
         found = 0
-        for item in held_out_items():
-            sequence = subject.built.training_sequence(role, item, np.random.default_rng(0))
+        for number, item in enumerate(items):
+            sequence = drawer.of(number, np.random.default_rng(0))
             if sequence is None:
                 continue
             found += 1
-            said = f"training_sequence({role!r}, ...) of {item.codes.shape[-1]} frames gives"
+            method = "paired_sequence" if drawer.groups.get(number) else "training_sequence"
+            said = f"{method}({role!r}, ...) of {item.codes.shape[-1]} frames gives"
             require(isinstance(sequence, Sequence), f"{said} a {type(sequence).__name__}")
             frames = int(sequence.codes.shape[-1])
             require(
@@ -113,19 +117,18 @@ def training_sequences_fit_the_models(subject: Subject) -> None:
 
 
 def sequences_depend_on_rng_alone(subject: Subject) -> None:
-    """The same item and generator give the same training sequence; the item stays as it was."""
-    item, before = held_out_items()[0], held_out_items()[0]
+    """The same items and generator give the same training sequence; items stay as they were."""
+    items, before = held_out_items(), held_out_items()
     for role in _configs(subject):
+        drawer = SequenceDrawer(subject.built, role, items)
         for seed in range(DRAWS):
-            one, other = (
-                subject.built.training_sequence(role, item, np.random.default_rng(seed))
-                for _ in range(2)
-            )
-            same = (one is None) == (other is None) and (
-                one is None or torch.equal(one.codes, other.codes)
-            )
+            one, other = (drawer.of(0, np.random.default_rng(seed)) for _ in range(2))
+            same = (one is None) == (other is None)
+            if one is not None and other is not None:
+                same = torch.equal(one.codes, other.codes)
             require(same, "two sequences drawn with equal generators differ: draw from rng alone")
-    require(torch.equal(item.codes, before.codes), "training_sequence changes the item's codes")
+    kept = all(torch.equal(a.codes, b.codes) for a, b in zip(items, before, strict=True))
+    require(kept, "training_sequence changes the item's codes")
 
 
 def requests_hold_the_truth(subject: Subject) -> None:
@@ -153,6 +156,7 @@ def wishes_are_met_or_refused_plainly(subject: Subject) -> None:
         Wish(text="one two", language="en"),
         Wish(prompt=prompt, seconds=0.5),
         Wish(prompt=prompt, text="one two", language="en"),
+        Wish(prompt=prompt, text="one two", language="en", prompt_text="three four five"),
     ]
     met = 0
     for wish in wishes:
@@ -183,7 +187,7 @@ def generates_what_was_asked(subject: Subject) -> None:
     """``generate`` gives each request's codes in order, at most as long; a function of the seed."""
     requests = _requests(subject)[:2]
     models = _models(subject)
-    generators = {role: Generator(model, SamplingSettings()) for role, model in models.items()}
+    generators = {role: generator_for(model, SamplingSettings()) for role, model in models.items()}
     results = [subject.built.generate(generators, requests, 3) for _ in range(2)]
     require(
         len(results[0]) == len(requests),
