@@ -310,8 +310,27 @@ def test_the_plugins_that_are_broken_are_named_once_beside_unknown_components(fa
 def test_each_arm_of_an_ablation_must_be_a_valid_recipe(parts, write):
     text = BASE + "ablation: {over: {encoder.name: [none, teacher, rivla]}, seeds: 3}\n"
     assert problems(write(text), parts) == [
-        "ablation.over (encoder.name=rivla): encoder.name = 'rivla': there is no semantic_encoder "
+        "ablation arm 'rivla': encoder.name = 'rivla': there is no semantic_encoder "
         "'rivla'; did you mean 'rival'? Allowed: rival, teacher"
+    ]
+
+
+def test_named_arms_are_read_and_never_mixed_with_a_grid(parts, write):
+    arms = "arms: {plain: {encoder.name: none}, taught: {encoder.name: teacher, seed: 3}}"
+    recipe = load_recipe(write(BASE + f"ablation: {{{arms}}}\n"), [], parts)
+    assert list(recipe.ablation.choices()) == ["plain", "taught"]
+    both = BASE + f"ablation: {{{arms}, over: {{encoder.name: [none, teacher]}}}}\n"
+    assert "must be empty where 'over' is given" in problems(write(both), parts)[0]
+
+
+def test_a_grid_gives_every_combination(parts, write):
+    over = "over: {encoder.name: [none, teacher], seed: [1, 2]}"
+    recipe = load_recipe(write(BASE + f"ablation: {{{over}}}\n"), [], parts)
+    assert list(recipe.ablation.choices()) == [
+        "encoder.name=none, seed=1",
+        "encoder.name=none, seed=2",
+        "encoder.name=teacher, seed=1",
+        "encoder.name=teacher, seed=2",
     ]
 
 

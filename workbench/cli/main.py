@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from workbench.api.errors import WorkbenchError
-from workbench.cli import compare, export, generate, plugins, recipes, run, ui
+from workbench.cli import ablate, compare, export, generate, plugins, recipes, run, ui
 from workbench.cli.extensions import add_plugin_commands
 from workbench.host.catalog import Catalog, load_catalog
 from workbench.host.discovery import BrokenPlugin
@@ -21,6 +21,7 @@ Register = Callable[[typer.Typer, Catalog], None]
 
 COMMANDS: tuple[Register, ...] = (
     run.register,
+    ablate.register,
     generate.register,
     export.register,
     compare.register,

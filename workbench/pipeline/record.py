@@ -201,7 +201,9 @@ class RunRecord:
         self.tracker = Tracker(Path(recipe.results), section.uri, section.experiment)
         path = self.folder / "run.json"
         known = json.loads(path.read_text()).get("mlflow_run_id", "") if path.exists() else ""
-        if not (known and self.tracker.resume(known)):
+        if known and self.tracker.resume(known):
+            self.tracker.tag(section.tags)
+        else:
             parts = {"codec": recipe.codec, "encoder": recipe.encoder, "task": recipe.task}
             tags = {f"workbench.{part}": slot.name for part, slot in parts.items()}
             tags |= {"workbench.recipe": recipe.name, "workbench.seed": str(recipe.seed)}

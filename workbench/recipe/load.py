@@ -161,12 +161,14 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 def _ablation_problems(
     recipe: Recipe, tree: dict[str, Any], path: Path, catalog: Catalog
 ) -> list[str]:
-    """Each value that the ablation compares must make a valid recipe."""
+    """Each arm of the ablation must be a valid recipe; what several arms share is said once."""
     problems: list[str] = []
-    for key, values in recipe.ablation.over.items():
-        for value in values:
-            found = _read(merged(tree, _nested(key, value)), path, catalog).problems
-            problems += [f"ablation.over ({key}={value}): {problem}" for problem in found]
+    for name, chosen in recipe.ablation.choices().items():
+        varied = tree
+        for key, value in chosen.items():
+            varied = merged(varied, _nested(key, value))
+        found = _read(varied, path, catalog).problems
+        problems += [f"ablation arm {name!r}: {problem}" for problem in found]
     return problems
 
 

@@ -6,7 +6,9 @@ Slots name components; which ones there are, and their options, `workbench plugi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from workbench.api.settings import (
@@ -101,11 +103,31 @@ class AblationSection:
 
     over: dict[str, list[Any]] = field(default_factory=dict)
     """Key paths of this recipe, each with the values to compare; the arms are all combinations."""
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Named arms, each with the key paths that it sets; instead of `over`. The first one is what
+    the others are compared with."""
     seeds: int = 1
     """Runs of each arm, with seeds counted up from the recipe's."""
 
     def __post_init__(self) -> None:
         check(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        check(not (self.over and self.arms), "arms", list(self.arms), "empty where 'over' is given")
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """What each arm sets, by the arm's name, in order."""
+        if self.arms:
+            return self.arms
+        combinations = [
+            dict(zip(self.over, values, strict=True)) for values in product(*self.over.values())
+        ]
+        return {arm_name(chosen): chosen for chosen in combinations if chosen}
+
+
+def arm_name(chosen: Mapping[str, Any]) -> str:
+    """An arm's name: its value where one key is varied, else all keys with their values."""
+    if len(chosen) == 1:
+        return str(next(iter(chosen.values())))
+    return ", ".join(f"{key}={value}" for key, value in chosen.items())
 
 
 @dataclass

@@ -1,0 +1,153 @@
+"""What an ablation leaves for people: a page, a table in Markdown, and the numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workbench.evaluation.arms import ArmComparison, sentence
+from workbench.evaluation.statistics import Interval
+from workbench.evaluation.table import number
+from workbench.pipeline.ablation import ArmFigure, Outcome
+from workbench.pipeline.comparison import COMPARED, Run
+from workbench.pipeline.listening import ListeningItem, Version, players, read_index
+from workbench.pipeline.page import render
+
+PAGE = "ablation.html"
+
+
+def write_outcome(outcome: Outcome) -> Path:
+    """Write the page, and beside it the same as Markdown and JSON; returns the page."""
+    folder = outcome.ablation.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / PAGE
+    items = listening_items(outcome)
+    heard = players(items)
+    seeds = [run.seed for run in outcome.ablation.runs if run.arm == outcome.ablation.arms[0]]
+    text = render(
+        "ablation.html",
+        name=outcome.ablation.name,
+        choices=outcome.ablation.choices,
+        seeds=seeds,
+        sentences=sentences(outcome),
+        tables=tables(outcome),
+        players=heard,
+        unheard=len(items) - len(heard),
+        runs=outcome.runs,
+    )
+    page.write_text(text, encoding="utf-8")
+    page.with_suffix(".md").write_text(markdown(outcome), encoding="utf-8")
+    page.with_suffix(".json").write_text(json.dumps(plain(outcome), indent=1))
+    return page
+
+
+def sentences(outcome: Outcome) -> list[str]:
+    """Every result's comparisons in plain words."""
+    first = outcome.ablation.arms[0]
+    return [
+        sentence(found, f"{first} ({figure.system})", arm)
+        for figure in outcome.figures
+        for arm, found in figure.comparisons.items()
+        if figure.role != "ceiling"
+    ]
+
+
+def tables(outcome: Outcome) -> list[dict[str, Any]]:
+    """A table for each figure of each system: arms in rows."""
+    made = []
+    for figure in outcome.figures:
+        found = next(iter(figure.comparisons.values()))
+        better = "higher is better" if found.higher_is_better else "lower is better"
+        made.append(
+            {
+                "title": f"{figure.figure}, {figure.system}",
+                "caption": f"{better}; {found.items} items; means over seeds, each seed's value",
+                "rows": _rows(outcome, figure),
+            }
+        )
+    return made
+
+
+def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
+    first = outcome.ablation.arms[0]
+    base = next(iter(figure.comparisons.values()))
+    size = max(abs(base.first), abs(base.second), 1e-12)
+    own = ", ".join(number(a, size) for a, _ in base.by_seed)
+    rows = [_row(first, number(base.first, size), own, "", "", "compared with")]
+    for arm, found in figure.comparisons.items():
+        own = ", ".join(number(b, size) for _, b in found.by_seed)
+        gap = _with_interval(found.difference, found.difference_interval, size)
+        ratio = ""
+        if found.ratio is not None and found.ratio_interval is not None:
+            ratio = _with_interval(found.ratio, found.ratio_interval, found.ratio)
+        verdict = {1: "clearly worse", 2: "clearly better", None: "no clear difference"}
+        rows.append(_row(arm, number(found.second, size), own, gap, ratio, verdict[found.better]))
+    return rows
+
+
+def _row(*cells: str) -> dict[str, str]:
+    names = ("arm", "value", "seeds", "difference", "ratio", "verdict")
+    return dict(zip(names, cells, strict=True))
+
+
+def _with_interval(value: float, interval: Interval, size: float) -> str:
+    ends = f"[{number(interval.low, size)}, {number(interval.high, size)}]"
+    return f"{number(value, size)} {ends}"
+
+
+def markdown(outcome: Outcome) -> str:
+    """The page's tables for documents."""
+    lines = [f"# Ablation {outcome.ablation.name}", ""]
+    lines += [f"- {text}" for text in sentences(outcome)]
+    for table in tables(outcome):
+        lines += ["", f"## {table['title']}", "", f"{table['caption']}.", ""]
+        lines += [
+            "| arm | mean | by seed | difference | ratio (first / this) | |",
+            "|---" * 6 + "|",
+        ]
+        lines += ["| " + " | ".join(row.values()) + " |" for row in table["rows"]]
+    return "\n".join(lines) + "\n"
+
+
+def plain(outcome: Outcome) -> dict[str, Any]:
+    """All numbers as JSON values."""
+    return {
+        "name": outcome.ablation.name,
+        "arms": {arm: dict(chosen) for arm, chosen in outcome.ablation.choices.items()},
+        "runs": {arm: [run.name for run in runs] for arm, runs in outcome.runs.items()},
+        "figures": [
+            {
+                "figure": figure.figure,
+                "system": figure.system,
+                "arms": {arm: _plain(found) for arm, found in figure.comparisons.items()},
+            }
+            for figure in outcome.figures
+        ],
+    }
+
+
+def _plain(found: ArmComparison) -> dict[str, Any]:
+    values = asdict(found)
+    values["by_seed"] = [list(pair) for pair in found.by_seed]
+    return values
+
+
+def listening_items(outcome: Outcome) -> list[ListeningItem]:
+    """The items of each arm's first run, with the truth once and every arm's versions."""
+    firsts: dict[str, Run] = {arm: runs[0] for arm, runs in outcome.runs.items()}
+    indices = {arm: {i.id: i for i in read_index(run.folder)} for arm, run in firsts.items()}
+    items = []
+    for item in indices[outcome.ablation.arms[0]].values():
+        if not all(item.id in index for index in indices.values()):
+            continue
+        versions = [version for version in item.versions if version.role == "truth"]
+        for arm, index in indices.items():
+            versions += [
+                Version(f"{arm}: {version.system}", version.role, version.audio)
+                for version in index[item.id].versions
+                if version.role in COMPARED
+            ]
+        items.append(ListeningItem(item.id, item.title, versions, item.prompt))
+    return items
