@@ -18,7 +18,7 @@ from workbench_corpora.sounds.captions import caption
 from workbench_corpora.sounds.mix import render
 from workbench_corpora.sounds.scene import Rules, Scene, compose, pair_split
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same options give other audio or captions; a test reminds of it."""
 
 

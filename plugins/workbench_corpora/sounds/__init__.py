@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from workbench_corpora.sounds import (
     animals,
+    birds,
     household,
     impacts,
     machines,
@@ -17,7 +18,7 @@ from workbench_corpora.sounds.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
-    for family in (weather, animals, machines, signals, impacts, household, voices)
+    for family in (weather, animals, birds, machines, signals, impacts, household, voices)
     for kind in family.KINDS
 }
 """All kinds of sound events by name."""

@@ -1,12 +1,12 @@
-"""Animals: pitched cries through the resonances of a throat, chirps and pulses."""
+"""Animals but birds: cries through the resonances of a throat, pulses, buzzing."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate, size
-from workbench_corpora.sounds.take import Take, Wave, arch, falling, glide, hit, resonant
-from workbench_corpora.sounds.timing import Counted, Lasting, Paced
+from workbench_corpora.sounds.take import Take, Wave, arch, falling, glide, resonant
+from workbench_corpora.sounds.timing import Counted, Lasting
 
 _FLAT = falling(0.8, 40)
 """A rich source: harmonics that fall slowly."""
@@ -39,15 +39,6 @@ def cat(take: Take) -> Wave:
     return _between(closed, opened, glide(count, 0.0, 0.9, 1.0, 0.4, 0.0)) * arch(count, 0.15, 0.4)
 
 
-def bird(take: Take) -> Wave:
-    """A chirp: a clear tone that sweeps up, down or both, each bird with its own figure."""
-    count = take.count(take.seconds)
-    figure = ((0.8, 1.25), (1.3, 0.85), (0.85, 1.3, 0.9), (1.2, 0.85, 1.15))
-    points = take.draws.pick(figure)
-    hz = take["pitch"] * take.draws.uniform(0.95, 1.05) * glide(count, *points)
-    return take.tone(hz, (1.0, 0.12, 0.03)) * arch(count, 0.3, 0.4)
-
-
 def frog(take: Take) -> Wave:
     """A croak: quick pulses, each a knock on a hollow body."""
     time = take.time()
@@ -70,14 +61,6 @@ def crickets(take: Take) -> Wave:
     return wave
 
 
-def owl(take: Take) -> Wave:
-    """A hoot: a soft low tone, nearly without overtones, that swells and sinks."""
-    count = take.count(take.seconds)
-    hz = take["pitch"] * glide(count, 0.92, 1.03, 1.0, 0.94)
-    breath = 0.04 * take.noise(200.0, 1200.0)
-    return (take.tone(hz, (1.0, 0.08, 0.03)) + breath) * arch(count, 0.3, 0.4)
-
-
 def cow(take: Take) -> Wave:
     """A moo: a long low cry from closed lips to an open mouth."""
     count = take.count(take.seconds)
@@ -96,21 +79,6 @@ def bee(take: Take) -> Wave:
     return wave * (0.65 + 0.35 * take.drift(1.2))
 
 
-def rooster(take: Take) -> Wave:
-    """A crow: cock-a-doodle-doo in four raw syllables, the third the highest, the last long."""
-    time = take.time()
-    count = len(time)
-    hz = take["pitch"] * glide(count, 0.7, 0.8, 0.75, 1.0, 1.25, 1.2, 1.1, 0.8)
-    cry = take.tone(hz, _FLAT) * (1 + 0.3 * take.noise(100.0, 2000.0))
-    place = time / take.seconds
-    gates = sum(
-        np.clip(12 * np.minimum(place - start, end - place) / (end - start), 0.0, 1.0)
-        for start, end in ((0.0, 0.14), (0.17, 0.27), (0.30, 0.48), (0.50, 1.0))
-    )
-    mouth = ((1200.0, 400.0, 1.0), (2200.0, 500.0, 0.7), (3300.0, 600.0, 0.3))
-    return resonant(cry, take.sample_rate, mouth) * gates * hit(time, 0.01, 3.0)
-
-
 KINDS = (
     Kind(
         "dog",
@@ -118,10 +86,20 @@ KINDS = (
         Counted((0.14, 0.26), most=4, gap=(0.1, 0.4)),
         (size(220.0, 620.0),),
         Wording(
-            ("a {} dog bark[s|ing]", "a {} dog yap[s|ping]", "a {} hound bark[s|ing]"),
-            ("{} dog bark[|s]", "{} bark[|s] of a dog"),
-            ("a {} puppy woof[s|ing]", "a {} mutt bay[s|ing]"),
-            ("{} woof[|s]",),
+            (
+                "a {} dog bark[s|ing]",
+                "a {} dog yap[s|ping]",
+                "a {} hound bark[s|ing]",
+                "a {} puppy yelp[s|ing]",
+                "a {} dog woof[s|ing]",
+            ),
+            (
+                "{} dog bark[|s]",
+                "{} bark[|s] of a dog",
+                "{} yap[|s] of a puppy",
+            ),
+            ("a {} puppy woof[s|ing]", "a {} puppy bark[s|ing]"),
+            ("{} woof[|s] of a hound",),
         ),
     ),
     Kind(
@@ -130,24 +108,21 @@ KINDS = (
         Counted((0.5, 0.9), most=3, gap=(0.2, 0.5)),
         (size(380.0, 720.0),),
         Wording(
-            ("a {} cat meow[s|ing]", "a {} cat mew[s|ing]", "a {} cat cr[ies|ying]"),
-            ("{} meow[|s]", "{} meow[|s] of a cat"),
-            ("a {} kitten miaow[s|ing]", "a {} tomcat yowl[s|ing]"),
-            ("{} miaow[|s]",),
+            (
+                "a {} cat meow[s|ing]",
+                "a {} cat mew[s|ing]",
+                "a {} cat cr[ies|ying]",
+                "a {} kitten mew[s|ing]",
+                "a {} cat miaow[s|ing]",
+            ),
+            (
+                "{} meow[|s]",
+                "{} meow[|s] of a cat",
+                "{} cr[y|ies] of a kitten",
+            ),
+            ("a {} kitten miaow[s|ing]", "a {} kitten cr[ies|ying]"),
+            ("{} miaow[|s] of a kitten",),
         ),
-    ),
-    Kind(
-        "bird",
-        bird,
-        Paced(0.13, swing=0.12),
-        (rate(2.5, 6.0), pitch(2200.0, 5000.0)),
-        Wording(
-            ("a bird chirp[s|ing]", "a {} bird sing[s|ing]", "a bird tweet[s|ing]"),
-            ("{} birdsong", "the {} chirping of a bird"),
-            ("a sparrow twitter[s|ing]", "a songbird warble[s|ing]"),
-            ("the {} twitter of a songbird",),
-        ),
-        indoors=False,
     ),
     Kind(
         "frog",
@@ -155,10 +130,20 @@ KINDS = (
         Counted((0.28, 0.5), most=4, gap=(0.12, 0.4)),
         (size(240.0, 620.0),),
         Wording(
-            ("a {} frog croak[s|ing]", "a {} frog call[s|ing]", "a {} toad croak[s|ing]"),
-            ("{} croak[|s] of a frog", "{} frog call[|s]"),
-            ("a {} bullfrog ribbit[s|ing]", "a {} toad rasp[s|ing] by the pond"),
-            ("{} ribbit[|s]",),
+            (
+                "a {} frog croak[s|ing]",
+                "a {} frog call[s|ing]",
+                "a {} toad croak[s|ing]",
+                "a {} bullfrog croak[s|ing]",
+                "a {} frog ribbit[s|ing]",
+            ),
+            (
+                "{} croak[|s] of a frog",
+                "{} frog call[|s]",
+                "{} croak[|s] from a pond",
+            ),
+            ("a {} bullfrog ribbit[s|ing]", "a {} toad ribbit[s|ing] by the pond"),
+            ("{} ribbit[|s] of a toad",),
         ),
         indoors=False,
     ),
@@ -168,23 +153,20 @@ KINDS = (
         Lasting(),
         (rate(1.2, 3.5), pitch(3800.0, 5600.0)),
         Wording(
-            ("crickets chirp[|ing]", "{} crickets trill[|ing]", "insects chirp[|ing] at night"),
-            ("the {} chirping of crickets", "{} crickets"),
-            ("cicadas stridulate[|ing]", "grasshoppers shrill[|ing] in the grass"),
+            (
+                "crickets chirp[|ing]",
+                "{} crickets trill[|ing]",
+                "insects chirp[|ing] at night",
+                "cicadas chirp[|ing]",
+                "{} grasshoppers sing[|ing]",
+            ),
+            (
+                "the {} chirping of crickets",
+                "{} crickets",
+                "the {} song of cicadas",
+            ),
+            ("cicadas trill[|ing]", "grasshoppers chirp[|ing] in the night"),
             ("a {} chorus of crickets",),
-        ),
-        indoors=False,
-    ),
-    Kind(
-        "owl",
-        owl,
-        Counted((0.35, 0.7), most=3, gap=(0.15, 0.4)),
-        (pitch(260.0, 520.0),),
-        Wording(
-            ("an {} owl hoot[s|ing]", "an owl call[s|ing]", "an {} owl cr[ies|ying] softly"),
-            ("{} hoot[|s] of an owl", "{} owl call[|s]"),
-            ("an {} owl screech[es|ing] in the night", "a barn owl too-whoo[s|ing]"),
-            ("{} too-whoo[|s] of an owl",),
         ),
         indoors=False,
     ),
@@ -194,10 +176,20 @@ KINDS = (
         Counted((0.9, 1.6), most=2, gap=(0.2, 0.5)),
         (size(95.0, 190.0),),
         Wording(
-            ("a {} cow moo[s|ing]", "a {} cow low[s|ing]", "{} cattle moo[|ing]"),
-            ("{} moo[|s] of a cow", "{} moo[|s]"),
+            (
+                "a {} cow moo[s|ing]",
+                "a {} cow low[s|ing]",
+                "{} cattle moo[|ing]",
+                "a {} calf moo[s|ing]",
+                "a {} cow bellow[s|ing]",
+            ),
+            (
+                "{} moo[|s] of a cow",
+                "{} moo[|s]",
+                "{} moo[|s] of cattle",
+            ),
             ("a {} calf bellow[s|ing]", "a {} heifer moo[s|ing] in the meadow"),
-            ("{} bellow[|s] of a calf",),
+            ("{} bellow[|s] of cattle",),
         ),
         indoors=False,
     ),
@@ -207,23 +199,20 @@ KINDS = (
         Lasting(),
         (pitch(130.0, 320.0),),
         Wording(
-            ("a {} bee buzz[es|ing]", "a {} fly buzz[es|ing] around", "an {} insect hum[s|ming]"),
-            ("the {} buzzing of a bee", "{} buzzing of an insect"),
-            ("a {} bumblebee drone[s|ing]", "a {} wasp whirr[s|ing] about"),
-            ("the {} drone of a wasp",),
+            (
+                "a {} bee buzz[es|ing]",
+                "a {} fly buzz[es|ing] around",
+                "an {} insect hum[s|ming]",
+                "a {} wasp buzz[es|ing]",
+                "a {} bumblebee hum[s|ming]",
+            ),
+            (
+                "the {} buzzing of a bee",
+                "{} buzzing of an insect",
+                "the {} hum of a bee",
+            ),
+            ("a {} bumblebee buzz[es|ing]", "a {} wasp hum[s|ming] about"),
+            ("the {} buzz of a wasp",),
         ),
-    ),
-    Kind(
-        "rooster",
-        rooster,
-        Counted((1.2, 1.8), most=2, gap=(0.2, 0.5)),
-        (pitch(420.0, 760.0),),
-        Wording(
-            ("a {} rooster crow[s|ing]", "a {} cock crow[s|ing]", "a {} rooster call[s|ing]"),
-            ("{} crow[|s] of a rooster", "{} rooster call[|s]"),
-            ("a cockerel crow[s|ing] at dawn", "a {} rooster cock-a-doodle-doo[s|ing]"),
-            ("{} cock-a-doodle-doo[|s]",),
-        ),
-        indoors=False,
     ),
 )

@@ -1,12 +1,12 @@
-"""Small sounds about the house: clocks, keys, brooms."""
+"""Sounds about the house: doors, clocks, keys, brooms."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from workbench_corpora.sounds.kind import Kind, Wording, pitch, rate
-from workbench_corpora.sounds.take import Take, Wave, hit
-from workbench_corpora.sounds.timing import Lasting, Paced
+from workbench_corpora.sounds.take import Take, Wave, arch, hit
+from workbench_corpora.sounds.timing import Counted, Lasting, Paced
 
 
 def tick(take: Take) -> Wave:
@@ -36,7 +36,40 @@ def sweeping(take: Take) -> Wave:
     return stroke * (low * (1 - place) + high * place)
 
 
+def slam(take: Take) -> Wave:
+    """A door slams: a broad boom with the frame's rattle and the latch's click."""
+    time = take.time()
+    hz = take["pitch"]
+    boom = take.struck([(hz, 0.14, 1.0), (1.69 * hz, 0.11, 0.9), (2.76 * hz, 0.08, 0.7)])
+    crack = take.noise(120.0, 1800.0, slope=3.0) * hit(time, 0.002, 0.05)
+    latch = take.noise(1500.0, 6000.0) * hit(np.maximum(time - 0.03, 0.0), 0.001, 0.008)
+    rattle = take.noise(200.0, 900.0) * arch(len(time), 0.2, 0.7) * (0.5 + 0.5 * take.drift(40.0))
+    return boom + 0.8 * crack + 0.25 * latch * (time > 0.03) + 0.08 * rattle
+
+
 KINDS = (
+    Kind(
+        "slam",
+        slam,
+        Counted((0.4, 0.6), most=2, gap=(0.2, 0.5), ring=0.3),
+        (pitch(60.0, 110.0),),
+        Wording(
+            (
+                "a door slam[s|ming]",
+                "a {} door bang[s|ing] shut",
+                "someone slam[s|ming] a door",
+                "a gate slam[s|ming]",
+                "somebody slam[s|ming] the door shut",
+            ),
+            (
+                "{} door slam[|s]",
+                "{} slam[|s] of a door",
+                "{} bang[|s] of a door",
+            ),
+            ("a gate bang[s|ing] shut", "somebody bang[s|ing] the door"),
+            ("{} bang[|s] of a closing door",),
+        ),
+    ),
     Kind(
         "clock",
         tick,
@@ -47,10 +80,16 @@ KINDS = (
                 "a clock tick[s|ing]",
                 "an old clock tick[s|ing]",
                 "a clock tick[s|ing] and tock[s|ing]",
+                "a grandfather clock tick[s|ing]",
+                "a clock click[s|ing]",
             ),
-            ("the {} ticking of a clock", "a {} ticking clock"),
-            ("a grandfather clock count[s|ing] the seconds", "a metronome click[s|ing]"),
-            ("the {} clicking of a metronome",),
+            (
+                "the {} ticking of a clock",
+                "a {} ticking clock",
+                "the {} ticktock of a clock",
+            ),
+            ("a grandfather clock tock[s|ing]", "the hands of a clock tick[|ing]"),
+            ("the {} clicking of an old clock",),
         ),
     ),
     Kind(
@@ -63,10 +102,16 @@ KINDS = (
                 "someone type[s|ing] on a keyboard",
                 "a keyboard clatter[s|ing]",
                 "a person type[s|ing] on a computer",
+                "fingers type[|ing] on keys",
+                "someone write[s|ing] on a keyboard",
             ),
-            ("{} typing on a keyboard", "the {} clatter of a keyboard"),
-            ("a secretary write[s|ing] on a laptop", "fingers tap[|ping] computer keys"),
-            ("{} keystrokes",),
+            (
+                "{} typing on a keyboard",
+                "the {} clatter of a keyboard",
+                "{} taps on a keyboard",
+            ),
+            ("a secretary type[s|ing] on a laptop", "fingers tap[|ping] computer keys"),
+            ("{} taps on computer keys",),
         ),
     ),
     Kind(
@@ -79,10 +124,16 @@ KINDS = (
                 "someone sweep[s|ing] the floor",
                 "a broom sweep[s|ing]",
                 "a {} broom brush[es|ing] the floor",
+                "bristles brush[|ing] the floor",
+                "a janitor sweep[s|ing]",
             ),
-            ("{} sweeping with a broom", "{} strokes of a broom"),
-            ("a janitor sweep[s|ing] the yard", "bristles swish[|ing] over the floor"),
-            ("{} swishing bristles",),
+            (
+                "{} sweeping with a broom",
+                "{} strokes of a broom",
+                "{} brushing of a broom",
+            ),
+            ("a janitor sweep[s|ing] the yard", "bristles sweep[|ing] over the floor"),
+            ("{} brushing of bristles",),
         ),
     ),
 )

@@ -55,8 +55,8 @@ def pitch(low: float, high: float) -> Trait:
         "pitch",
         low,
         high,
-        Words(("low-pitched", "deep", "low"), ("at a low pitch", "in a low tone")),
-        Words(("high-pitched", "shrill", "high"), ("at a high pitch", "in a high tone")),
+        Words(("low-pitched", "deep"), ("at a low pitch", "in a low tone")),
+        Words(("high-pitched", "shrill"), ("at a high pitch", "in a high tone")),
     )
 
 
