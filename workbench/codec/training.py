@@ -25,7 +25,7 @@ from workbench.codec.losses import (
     mean_score,
 )
 from workbench.codec.monitor import CodecMonitor
-from workbench.codec.quantizer import world
+from workbench.codec.quantizer import all_sum, world
 from workbench.codec.xcodec import Reconstruction, XCodec
 from workbench.training.loop import adamw
 from workbench.training.session import Optimise
@@ -216,8 +216,8 @@ def codebook_health(codec: XCodec, result: Reconstruction) -> dict[str, Tensor]:
     """Perplexity in this batch of each codebook used: how many of its entries share it."""
     health = {}
     for level, codes in enumerate(result.quantized.codes.unbind(dim=1), start=1):
-        share = torch.bincount(codes.flatten(), minlength=codec.codebook_size).float()
-        share /= share.sum()
+        uses = all_sum(torch.bincount(codes.flatten(), minlength=codec.codebook_size))
+        share = uses / uses.sum()
         entropy = -(share * share.clamp_min(1e-12).log()).sum()
         health[f"perplexity_{level}"] = entropy.exp()
     return health
