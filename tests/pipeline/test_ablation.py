@@ -1,0 +1,114 @@
+"""Ablations: what the arms share, what they differ in, and what is found between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from workbench import Catalog, RecipeError, WorkbenchError
+from workbench.cli.ablate import parse_over
+from workbench.cli.main import build_app
+from workbench.pipeline.ablation import failures, plan_ablation, write_recipes
+from workbench.pipeline.side_by_side import Job, last_line, run_jobs
+from workbench.recipe.load import load_recipe, to_dict
+
+
+def test_arms_differ_in_what_was_asked_for_and_in_nothing_else(
+    tiny_recipe: Path, catalog: Catalog
+) -> None:
+    over = {"codec.training.steps": [3, 4]}
+    ablation = plan_ablation(tiny_recipe, ["lm.training.steps=5"], over, 2, catalog)
+    assert ablation.arms == ["3", "4"]
+    assert [(run.arm, run.seed) for run in ablation.runs] == [
+        ("3", 0),
+        ("3", 1),
+        ("4", 0),
+        ("4", 1),
+    ]
+    one, two = (to_dict(ablation.runs[i].recipe) for i in (0, 2))
+    assert one["codec"]["training"].pop("steps") == 3
+    assert two["codec"]["training"].pop("steps") == 4
+    assert one.pop("name") != two.pop("name")
+    assert one == two
+    assert one["lm"]["training"]["steps"] == 5
+
+
+def test_written_recipes_know_their_device_and_their_parent(
+    tiny_recipe: Path, catalog: Catalog
+) -> None:
+    ablation = plan_ablation(tiny_recipe, [], {"codec.training.steps": [3, 4]}, 1, catalog)
+    write_recipes(ablation, "parent-id", 1, ["cpu", "cuda:1"])
+    read = [load_recipe(run.path, [], catalog) for run in ablation.runs]
+    assert [recipe.device for recipe in read] == ["cpu", "cuda:1"]
+    assert [recipe.tracking.tags["mlflow.parentRunId"] for recipe in read] == ["parent-id"] * 2
+    assert [recipe.tracking.tags["workbench.arm"] for recipe in read] == ["3", "4"]
+
+
+def test_an_ablation_needs_two_arms(tiny_recipe: Path, catalog: Catalog) -> None:
+    with pytest.raises(RecipeError, match="at least two arms"):
+        plan_ablation(tiny_recipe, [], {}, None, catalog)
+    with pytest.raises(RecipeError, match="at least two arms"):
+        plan_ablation(tiny_recipe, [], {"seed": [1]}, None, catalog)
+
+
+def test_over_is_read_as_recipes_are() -> None:
+    assert parse_over("encoder.name=none,hubert") == ("encoder.name", ["none", "hubert"])
+    assert parse_over("lm.training.learning_rate=1e-3,2") == (
+        "lm.training.learning_rate",
+        [1e-3, 2],
+    )
+    with pytest.raises(RecipeError, match="expected KEY=VALUE,VALUE"):
+        parse_over("encoder.name")
+
+
+def test_jobs_run_and_failures_are_named(
+    tmp_path: Path, tiny_recipe: Path, catalog: Catalog
+) -> None:
+    ablation = plan_ablation(tiny_recipe, [], {"codec.training.steps": [3, 4]}, 1, catalog)
+    good, bad = (run.title for run in ablation.runs)
+    jobs = [
+        Job(good, ["sh", "-c", "echo one; echo two"], tmp_path / "good.log", 1),
+        Job(bad, ["sh", "-c", "echo $OMP_NUM_THREADS; exit 3"], tmp_path / "bad.log", 1),
+    ]
+    ended: list[int] = []
+    statuses = run_jobs(jobs, 2, lambda: ended.append(1))
+    assert statuses == {good: 0, bad: 3}
+    assert len(ended) == 2
+    assert last_line(tmp_path / "good.log") == "two"
+    assert last_line(tmp_path / "bad.log") == "1"
+    with pytest.raises(WorkbenchError, match="1 of 2 runs failed"):
+        failures(ablation, statuses)
+
+
+def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Catalog) -> None:
+    words = ["ablate", str(tiny_recipe), "--over", "encoder.name=none,mert", "--jobs", "2"]
+    done = CliRunner().invoke(build_app(catalog), words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "mel-distance: none (generated) " in done.output
+    folder = tiny_recipe.parent / "results" / "ablations" / "tiny"
+    found = json.loads((folder / "ablation.json").read_text())
+    systems = {figure["system"] for figure in found["figures"]}
+    assert {"generated", "codec round trip"} <= systems
+    for figure in found["figures"]:
+        arm = figure["arms"]["mert"]
+        assert arm["difference"] == pytest.approx(arm["second"] - arm["first"])
+    page = (folder / "ablation.html").read_text()
+    assert "mert: generated" in page
+    assert page.count("data:audio/flac") >= 3
+    assert "| mert |" in (folder / "ablation.md").read_text()
+
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tiny_recipe.parent}/results/mlflow.db")
+    parent = (folder / "mlflow.txt").read_text()
+    values = client.get_run(parent).data.metrics
+    assert "ablation/mel-distance/generated/mert/difference" in values
+    experiment = client.get_run(parent).info.experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    assert {run.data.tags["workbench.arm"] for run in children} == {"none", "mert"}
+    recipe = yaml.safe_load((folder / "recipes" / "tiny-mert-seed0.yaml").read_text())
+    assert recipe["encoder"]["name"] == "mert"
