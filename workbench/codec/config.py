@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from fractions import Fraction
 from typing import Any, Literal, get_type_hints
 
 
@@ -345,6 +346,20 @@ class XCodecConfig:
     def frame_rate(self) -> float:
         """Frames of codes a second."""
         return self.sample_rate / self.hop
+
+    @property
+    def teacher_grid(self) -> int:
+        """Frames of codes after which a frame of every teacher starts, too.
+
+        Audio that is heard from a multiple of it on has its teacher frames where the whole has
+        them.
+        """
+        finer = self.frame_rate * math.prod(self.semantic.strides)
+        ratios = [
+            Fraction(teacher.frame_rate / finer).limit_denominator(1000)
+            for teacher in self.teachers
+        ]
+        return math.lcm(1, *(ratio.denominator for ratio in ratios))
 
     @property
     def semantic_widths(self) -> list[int]:

@@ -48,13 +48,15 @@ class Hearing:
     """How recordings are heard: in windows of whole code frames, with context at their seams.
 
     ``hop`` samples and ``factor`` feature frames make a code frame; all else is in code frames.
-    Recordings of fewer than ``shortest`` frames, a crop's length, are followed by silence.
+    Audio is heard from multiples of ``grid`` on, where frames of all teachers start. Recordings of
+    fewer than ``shortest`` frames, a crop's length, are followed by silence.
     """
 
     hop: int
     factor: int
     window: int
     context: int
+    grid: int
     shortest: int
 
     @classmethod
@@ -66,6 +68,7 @@ class Hearing:
             factor=math.prod(codec.config.semantic.strides),
             window=max(1, round(teaching.window_seconds * rate)),
             context=round(teaching.context_seconds * rate),
+            grid=codec.config.teacher_grid,
             shortest=crop_frames(codec, settings),
         )
 
@@ -78,6 +81,11 @@ class Hearing:
         count = -(-frames // self.window)
         edges = [frames * number // count for number in range(count + 1)]
         return list(pairwise(edges))
+
+    def surroundings(self, clip: Clip, window: tuple[int, int]) -> tuple[int, int]:
+        """First and last code frame (not included) of what is heard for a window."""
+        begin = max(0, window[0] - self.context) // self.grid * self.grid
+        return begin, min(self.frames(clip), window[1] + self.context)
 
 
 def crop_frames(codec: XCodec, settings: TrainingSettings) -> int:
@@ -134,10 +142,9 @@ class RecordingFeatures:
 
         Windows are heard one by one: a larger batch could round otherwise.
         """
-        hop, factor, context = self.hearing.hop, self.hearing.factor, self.hearing.context
+        hop, factor = self.hearing.hop, self.hearing.factor
         clip = self.clips[index]
-        begin = max(0, window[0] - context)
-        end = min(self.hearing.frames(clip), window[1] + context)
+        begin, end = self.hearing.surroundings(clip, window)
         wav = self.data.read(clip, begin * hop, (end - begin) * hop)
         wav = F.pad(wav, (0, (end - begin) * hop - wav.shape[-1]))
         features = self.codec.heard(wav[None].to(self.codec.device))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
@@ -167,7 +166,7 @@ def _plan(codec: XCodec, samples: int, chunk_seconds: float, context: float) -> 
     total = codec.frames(samples)
     reach = encoder_reach(codec)
     sight = math.ceil(context * codec.frame_rate) if codec.config.teachers else 0
-    grid = _grid(codec)
+    grid = codec.config.teacher_grid
     size = max(grid, round(chunk_seconds * codec.frame_rate))
     plan = []
     for begin in range(0, total, size):
@@ -177,16 +176,6 @@ def _plan(codec: XCodec, samples: int, chunk_seconds: float, context: float) -> 
         needs = samples if last == total else (last + 1) * codec.config.hop
         plan.append(_Chunk(first, begin, end, last, needs))
     return plan
-
-
-def _grid(codec: XCodec) -> int:
-    """Chunks start at multiples of this many frames, where frames of all teachers start, too."""
-    factor = math.prod(codec.config.semantic.strides)
-    ratios = [
-        Fraction(teacher.frame_rate / (codec.frame_rate * factor)).limit_denominator(1000)
-        for teacher in codec.config.teachers
-    ]
-    return math.lcm(1, *(ratio.denominator for ratio in ratios))
 
 
 def _chunk_latents(codec: XCodec, held: Tensor, start: int, samples: int, chunk: _Chunk) -> Tensor:
