@@ -18,7 +18,7 @@ from workbench_corpora.sounds.captions import caption
 from workbench_corpora.sounds.mix import render
 from workbench_corpora.sounds.scene import Rules, Scene, compose, pair_split
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 """Raised whenever the same options give other audio or captions; a test reminds of it."""
 
 
@@ -77,15 +77,16 @@ def _checked(options: SyntheticSoundOptions) -> tuple[str, ...]:
     ]
     if not problems and options.most_events > 1:
         kept = {pair_split(*pair) for pair in combinations(kinds, 2)}
+        wanted = {
+            "train": options.train > 0 and options.singles < 1,
+            "validation": options.validation > 0,
+            "test": options.test > 0,
+        }
         problems = [
             f"kinds = {list(kinds)}: no two of them are a pair kept for {split}; name more kinds, "
             f"or set {split} = 0, or most_events = 1"
-            for split, size in (
-                ("train", options.train),
-                ("validation", options.validation),
-                ("test", options.test),
-            )
-            if size and split not in kept
+            for split, needed in wanted.items()
+            if needed and split not in kept
         ]
     if problems:
         raise RecipeError(problems, "synthetic-sound corpus")

@@ -22,7 +22,7 @@ _FLOOR = 10 ** (-58 / 20)
 _PEAK = 0.9
 """Largest sample of any recording."""
 # Level of the reverberation relative to the direct sound, at a distance of ten metres.
-_WET: Mapping[Space, float] = {"open": 0.06, "room": 0.35, "hall": 0.7}
+_WET: Mapping[Space, float] = {"open": 0.08, "room": 0.6, "hall": 1.3}
 
 
 def render(scene: Scene, name: str, sample_rate: int) -> NDArray[np.float32]:

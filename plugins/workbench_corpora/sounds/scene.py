@@ -153,7 +153,7 @@ def _draw_kinds(rules: Rules, split: Split, draws: Draws) -> list[str]:
     if rules.most_events == 1 or (split == "train" and draws.chance(rules.singles)):
         count = 1
     else:
-        count = draws.integer(2, rules.most_events)
+        count = draws.integer(2, min(rules.most_events, len(rules.kinds)))
     left = list(rules.kinds)
     return [left.pop(draws.integer(0, len(left) - 1)) for _ in range(count)]
 
