@@ -87,7 +87,9 @@ class GradientMonitor(StepMonitor):
         latents = self._latents
         if not self.looking or latents is None or not latents.requires_grad:
             return
-        slopes = {name: slope(term, wav) for name, term in contributions.items()}
+        # The commitment is a plain 0 until codebooks are set; any other loss has a gradient.
+        present = {n: t for n, t in contributions.items() if t.requires_grad or bool(t != 0)}
+        slopes = {name: slope(term, wav) for name, term in present.items()}
         on_wav = {name: gradient for name, gradient in slopes.items() if gradient is not None}
         if on_wav:
             together = torch.stack(list(on_wav.values())).sum(dim=0)
@@ -96,8 +98,8 @@ class GradientMonitor(StepMonitor):
             total = max(sum(sizes.values()), 1e-30)
             self._norms |= {name: through * size / total for name, size in sizes.items()}
             self._through += through
-        for name in contributions.keys() - on_wav.keys():
-            self._norms[name] = norm(slope(contributions[name], latents))
+        for name in present.keys() - on_wav.keys():
+            self._norms[name] = norm(slope(present[name], latents))
         if not on_wav:
             self._through += sum(self._norms.values())
 

@@ -8,7 +8,10 @@ from workbench.training.doctor.chart import Chart
 from workbench.training.doctor.findings import Complaint, Look
 from workbench.training.doctor.thresholds import Thresholds
 
-LOWER_RATE = "Lower learning_rate (by ten, to begin with), or lengthen warmup_steps."
+LOWER_RATE = (
+    "Lower learning_rate (by ten, to begin with; discriminators have their own, "
+    "discriminator.learning_rate), or lengthen warmup_steps."
+)
 
 
 def finite_values(chart: Chart, limits: Thresholds) -> Look | None:
@@ -73,17 +76,18 @@ def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
 
 
 def step_size(chart: Chart, limits: Thresholds) -> Look | None:
-    """Every optimiser moves its weights, and by a small part of their size."""
+    """Every optimiser moves its weights, by a small part of their size, and keeps their size."""
     curves = chart.below("doctor/step_size/")
     if not curves:
         return None
     figures = "; ".join(
-        f"{name}: a step moves the weights by {_percent(curve.low)} to {_percent(curve.high)}"
+        f"{name}: a step moves a weight matrix by {_percent(curve.low)} to {_percent(curve.high)}"
         for name, curve in curves.items()
     )
     complaints = []
     for name in curves:
         complaints += _large_steps(chart, name, limits) or _no_steps(chart, name, limits)
+        complaints += _growth(chart, name, limits)
     return Look(figures, tuple(complaints))
 
 
@@ -93,9 +97,23 @@ def _large_steps(chart: Chart, name: str, limits: Thresholds) -> list[Complaint]
         return []
     what = (
         f"each step of the {name} optimiser moves its weights by {_percent(values[-1])} of their "
-        f"size; healthy is below 3 %. The learning rate is too high."
+        f"size; healthy is below 1 %. The learning rate is too high."
     )
     return [Complaint(name, what, LOWER_RATE)]
+
+
+def _growth(chart: Chart, name: str, limits: Thresholds) -> list[Complaint]:
+    curve = chart.get(f"doctor/weight_size/{name}")
+    if curve is None or curve.count < 2 or curve.span(2) > limits.growth_steps:
+        return []
+    before, now = curve.recent(2)
+    if now <= limits.growth * before:
+        return []
+    what = (
+        f"the weights of the {name} optimiser grew {now / max(before, 1e-12):.3g}-fold in "
+        f"{curve.span(2)} steps. The learning rate is too high."
+    )
+    return [Complaint(f"growth of {name}", what, LOWER_RATE)]
 
 
 def _no_steps(chart: Chart, name: str, limits: Thresholds) -> list[Complaint]:

@@ -131,8 +131,10 @@ def loss_shares(chart: Chart, limits: Thresholds) -> Look | None:
     curves = chart.below("doctor/share/")
     if not curves:
         return None
+    into = chart.get("doctor/into_encoder")
+    cut = into is not None and into.last <= limits.into_encoder  # another check says so
     complaints = []
-    for name in curves:
+    for name in () if cut else curves:
         values = chart.lasting(f"doctor/share/{name}", limits.share_looks)
         if not values:
             continue
@@ -141,10 +143,9 @@ def loss_shares(chart: Chart, limits: Thresholds) -> Look | None:
             advice = f"Lower losses.{name}, or set losses.balance=true; the others have no effect."
             complaints.append(Complaint(name, what, advice, "warning"))
         elif max(values) < limits.share_low:
-            what = f"the {name} loss makes {100 * values[-1]:.2g} % of the gradient: no effect."
+            what = f"the {name} loss has a weight, but sends no gradient to the encoder."
             advice = (
-                f"Raise losses.{name} or set it to 0; where it should count, look for a detached "
-                "tensor between it and the encoder."
+                f"Look for a detached tensor between it and the encoder, or set losses.{name} to 0."
             )
             complaints.append(Complaint(name, what, advice, "warning"))
     figures = ", ".join(f"{name} {100 * curve.level:.2g} %" for name, curve in curves.items())

@@ -39,7 +39,7 @@ CHECKS = (
     Check("finite values", checks.finite_values, ("",)),
     Check("loss", checks.loss, ("loss",)),
     Check("gradient norm", checks.gradient_norm, ("gradient_norm", "doctor/gradient/")),
-    Check("step size", checks.step_size, ("doctor/step_size/",)),
+    Check("step size", checks.step_size, ("doctor/step_size/", "doctor/weight_size/")),
     Check("effective batch", checks.effective_batch, ("doctor/items_",)),
     Check("teacher mode", codec_checks.teacher_mode, ("doctor/teacher_training/",), TAUGHT),
     Check("teacher gradient", codec_checks.teacher_gradient, ("doctor/teacher_gradient/",), TAUGHT),

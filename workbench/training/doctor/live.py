@@ -24,8 +24,9 @@ from workbench.training.session import Trainee, TrainingSession
 
 logger = logging.getLogger("workbench.doctor")
 
-SAMPLED = 2**20
-"""Most weights of an optimiser that are compared before and after a step."""
+SAMPLED = 4096
+"""Most values of a weight matrix that are compared before and after a step."""
+TINY = 1e-12
 
 
 class LiveDoctor:
@@ -80,19 +81,22 @@ class LiveDoctor:
     def stepping(
         self, name: str, parameters: Sequence[nn.Parameter], norm: Tensor
     ) -> Iterator[None]:
-        """Around an optimiser's step: measures by what share of their norm the weights move."""
+        """Around an optimiser's step: measures its gradient, its weights and how far they move."""
         if not self.looking:
             yield
             return
-        stride = math.ceil(sum(p.numel() for p in parameters) / SAMPLED)
-        before = [p.detach().reshape(-1)[::stride].clone() for p in parameters]
+        matrices = [p for p in parameters if p.dim() > 1] or parameters
+        before = [sample(p) for p in matrices]
         yield
-        after = (p.detach().reshape(-1)[::stride] for p in parameters)
-        moves = [(a - b).norm() for a, b in zip(after, before, strict=True)]
-        moved = torch.stack(moves).norm()
-        size = torch.stack([b.norm() for b in before]).norm()
-        self._scalars[f"doctor/gradient/{name}"] = float(norm)
-        self._scalars[f"doctor/step_size/{name}"] = float(moved / size.clamp_min(1e-12))
+        sizes = torch.stack([b.norm() for b in before])
+        moves = [(sample(p) - b).norm() for p, b in zip(matrices, before, strict=True)]
+        self._scalars |= {
+            f"doctor/gradient/{name}": float(norm),
+            f"doctor/step_size/{name}": float(
+                (torch.stack(moves) / sizes.clamp_min(TINY)).median()
+            ),
+            f"doctor/weight_size/{name}": float(sizes.median()),
+        }
 
     def heard(self, step: int, scalars: Mapping[str, float]) -> None:
         """Scalars were recorded (main process)."""
@@ -125,3 +129,9 @@ class LiveDoctor:
         divergence = Divergence(self.phase, step, symptom, origin, checkpoint)
         divergence.save(self.session.folder)
         return divergence.sentence
+
+
+def sample(parameter: Tensor) -> Tensor:
+    """A copy of at most ``SAMPLED`` values, evenly spread over a parameter."""
+    flat = parameter.detach().reshape(-1)
+    return flat[:: math.ceil(len(flat) / SAMPLED)].clone()
