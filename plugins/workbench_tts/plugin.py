@@ -31,11 +31,13 @@ class TextToSpeechOptions:
     needs to know what the prompt says, and the prompt has always `prompt_seconds`."""
     seconds_per_symbol: float = 0.2
     """Speech is cut off after a second and this much for each symbol of its text."""
+    longest_seconds: float = 20.0
+    """Recordings that last longer are neither learnt nor asked for."""
     condition_dropout: float = 0.0
     """Share of training without text, which `lm.sampling.guidance_scale` needs."""
 
     def __post_init__(self) -> None:
-        for name in ("prompt_seconds", "seconds_per_symbol"):
+        for name in ("prompt_seconds", "seconds_per_symbol", "longest_seconds"):
             value = getattr(self, name)
             if value <= 0:
                 raise ValueError(f"{name} = {value!r}: must be above 0")

@@ -95,11 +95,11 @@ class TextToSpeech:
     def requests(self, items: Iterable[TokenizedExample], codec: Codec) -> list[Request]:
         """Every transcribed recording that has a prompt; prompts go around among a speaker's."""
         del codec
-        spoken = [item for item in items if item.example.text]
+        spoken = [item for item in items if self._usable(item)]
         if not spoken:
             raise WorkbenchError(
-                "no test recording has a transcript, which text-to-speech needs; "
-                "use a corpus that knows what is said"
+                "no test recording has a transcript, which text-to-speech needs, and lasts at most "
+                f"{self.options.longest_seconds:g} s (task.options.longest_seconds)"
             )
         groups = self._by_speaker(spoken)
         asked = (self.prompting.asked(item, _others(item, groups)) for item in spoken)
@@ -143,6 +143,11 @@ class TextToSpeech:
         whole: list[Tensor] = generators[FILLING_IN](prompts, first, conditions, seed)
         return whole
 
+    def _usable(self, item: TokenizedExample) -> bool:
+        """Whether a recording has a text and is not too long."""
+        longest = self.options.longest_seconds * item.frame_rate
+        return bool(item.example.text) and item.codes.shape[-1] <= longest
+
     def _by_speaker(self, items: list[TokenizedExample]) -> dict[str, list[TokenizedExample]]:
         """By each recording's id, all of its speaker's, where prompts are other recordings."""
         groups: defaultdict[str, list[TokenizedExample]] = defaultdict(list)
@@ -163,7 +168,7 @@ class TextToSpeech:
         partner: TokenizedExample | None,
         rng: np.random.Generator,
     ) -> Sequence | None:
-        line = self.prompting.drawn(item, partner, rng) if item.example.text else None
+        line = self.prompting.drawn(item, partner, rng) if self._usable(item) else None
         if line is None:
             return None
         condition = Condition(prefix=self.reader.prefix(*line.texts))

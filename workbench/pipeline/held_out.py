@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from workbench.api.errors import WorkbenchError
+from workbench.api.errors import RecipeError, WorkbenchError
 from workbench.api.protocols import Codec, Task
 from workbench.api.types import Request
 from workbench.audio.dataset import AudioDataset
 from workbench.evaluation.groups import in_turns, labels
+from workbench.lm.config import LMConfig
+from workbench.lm.patterns import build_pattern
 from workbench.pipeline.experiment import Experiment
+from workbench.pipeline.models import language_model_configs
 from workbench.pipeline.tokens import TokenizedSplit
 
 
@@ -44,7 +47,32 @@ def hold_out(
             f"{experiment.recipe.task.name!r}; it needs at least 2 that are long enough. "
             "Shorten the task's lengths, or give the corpus more or longer recordings."
         )
+    for config in language_model_configs(experiment, task, codec).values():
+        _check_context(config, chosen)
     return HeldOut(chosen, tokens, data)
+
+
+def _check_context(config: LMConfig, requests: Sequence[Request]) -> None:
+    """Complain before the training where the model couldn't be asked what it is trained for."""
+    longest = max(positions(config, request) for request in requests)
+    if longest > config.context:
+        raise RecipeError(
+            [
+                f"lm.model.context = {config.context}: must be at least {longest}, which held-out "
+                "items may take (condition, prompt and the most that may be generated)"
+            ]
+        )
+
+
+def positions(config: LMConfig, request: Request) -> int:
+    """Most positions that a model sees of a request."""
+    prefix = request.condition.prefix
+    frames = int(request.prompt.shape[-1]) + request.frames
+    if config.given_codebooks:  # one a frame, after the start symbol
+        steps = frames + 1
+    else:  # the start symbol, and each step but the last
+        steps = build_pattern(config.pattern, config.num_codebooks).steps(frames)
+    return steps + (0 if prefix is None else len(prefix))
 
 
 @torch.inference_mode()

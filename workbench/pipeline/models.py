@@ -162,6 +162,14 @@ class LanguageModels:
     stages: Mapping[str, StageFolder]
 
 
+def language_model_configs(
+    experiment: Experiment, task: Task, codec: Codec
+) -> Mapping[str, LMConfig]:
+    """The task's language models by role, at the recipe's sizes."""
+    sizes = experiment.recipe.lm.model
+    return task.language_models(codec, LMConfig.of(sizes, codec.num_codebooks, codec.codebook_size))
+
+
 def train_language_models(
     experiment: Experiment,
     task: Task,
@@ -170,10 +178,8 @@ def train_language_models(
     codec: Codec,
 ) -> LanguageModels:
     """The task's language models, trained on the training split's codes."""
-    section = experiment.recipe.lm
-    base = LMConfig.of(section.model, codec.num_codebooks, codec.codebook_size)
     models, stages = {}, {}
-    for role, config in task.language_models(codec, base).items():
+    for role, config in language_model_configs(experiment, task, codec).items():
         stage = _train_language_model(experiment, task, role, config, tokens, tokens_key, codec)
         models[role] = load_model(stage.path / "weights", experiment.device)
         stages[role] = stage
