@@ -11,53 +11,41 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import ClapConfig, ClapModel
 
 from workbench import (
+    AudioDataset,
     RecipeError,
+    TrainingSession,
     WeightsError,
-    load_tensors,
-    model_config,
-    read_json,
-    read_tensors,
+    resample_in_graph,
     save_tensors,
-    weights_folder,
 )
-from workbench_clap.laion import convert_laion
-from workbench_clap.mel import ClapMel, MelSettings, fill_window, fused_views
-from workbench_clap.text import ClapTokenizer, has_tokenizer, tokenizer_or_none
+from workbench_clap.checkpoint import Checkpoint, load
+from workbench_clap.mel import ClapMel, fill_window, fused_views
 
 if TYPE_CHECKING:
-    from workbench_clap.plugin import ClapOptions, ClapSize
-
-EMBEDDED = Path(__file__).parent / "weights" / "tiny"
-"""Where the weights that are shipped with the plugin lie."""
-LAION_TOKENIZER = "roberta-base"
-_COMPUTED = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
-"""Endings of buffers that a checkpoint may lack: the model makes them."""
+    from workbench_clap.plugin import ClapOptions, ClapPretraining
 
 
 class ClapEncoder(nn.Module):
     """CLAP's audio tower as a semantic encoder, with both towers' embeddings beside it.
 
-    The tower sees 10 s at a time. Audio of any length is cut into such windows; what is left is
-    repeated to fill one, as in training, and only the frames of the audio itself are kept:
-    F = ceil(T / samples per frame), 15,000 samples at 48 kHz for the last layer. Frames are means
-    over the tower's frequency axis.
+    The tower sees a window at a time (10 s, the embedded ones 5 s). Audio of any length is cut into
+    windows; what is left is repeated to fill one, as in training, and only the frames of the audio
+    itself are kept: F = ceil(T / samples per frame), for the last layer 15,000 samples at 48 kHz,
+    the embedded ones 10,000 at 16 kHz. Frames are means over the tower's frequency axis.
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        mel: MelSettings,
-        layers: str | Sequence[int] = "last",
-        tokenizer: ClapTokenizer | None = None,
+        self, checkpoint: Checkpoint, layers: str | Sequence[int], pretraining: ClapPretraining
     ) -> None:
         super().__init__()
-        self.model = model
-        self.mel = ClapMel(mel)
-        self.tokenizer = tokenizer
-        config: Any = model.config
+        self.model = checkpoint.model
+        self.mel = ClapMel(checkpoint.mel)
+        self.tokenizer = checkpoint.tokenizer
+        self.pretraining = pretraining
+        mel, config = checkpoint.mel, self._config
+        self.embedding_dim = int(config.projection_dim)
         self.fusion = bool(config.audio_config.enable_fusion)
         stages = len(config.audio_config.depths)
         self.layers = _check_layers(layers, stages)
@@ -78,12 +66,13 @@ class ClapEncoder(nn.Module):
             parts.append(features[..., :frames])
         return torch.cat(parts, dim=-1)
 
-    def embed_audio(self, wav: Tensor) -> Tensor:
-        """One unit vector for each recording, float32 ``[B, E]`` of mono audio ``[B, T]``.
+    def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
+        """Unit vectors float32 ``[B, E]`` of mono audio float32 ``[B, T]`` at ``sample_rate``.
 
         A model with fusion takes in long audio as a whole; for one without, it is the direction of
         the mean over windows, where the reference takes one window at random.
         """
+        wav = resample_in_graph(wav, sample_rate, self.sample_rate)
         window = self.mel.settings.window
         if wav.shape[-1] > window and self.fusion:
             frames = window // self.mel.settings.hop + 1
@@ -98,31 +87,39 @@ class ClapEncoder(nn.Module):
         return F.normalize(torch.stack(parts).mean(dim=0), dim=-1)
 
     def embed_text(self, texts: Sequence[str]) -> Tensor:
-        """One unit vector for each text, float32 ``[N, E]``."""
+        """Unit vectors float32 ``[N, E]`` of N texts."""
         if self.tokenizer is None:
             raise WeightsError(
                 "these CLAP weights come without a tokenizer, so text can't be embedded; "
                 "name one by the option tokenizer"
             )
-        config: Any = self.model.config
         device = next(self.model.parameters()).device
-        ids, mask = self.tokenizer(texts, config.text_config.vocab_size)
+        ids, mask = self.tokenizer(texts, self._config.text_config.vocab_size)
         model: Any = self.model
         output = model.get_text_features(ids.to(device), attention_mask=mask.to(device))
         embedding: Tensor = output.pooler_output
         return embedding
 
+    def pretrain(self, data: AudioDataset, session: TrainingSession) -> None:
+        """Train in place on the corpus' captions; see ``pretraining.py``."""
+        from workbench_clap.pretraining import pretrain
+
+        pretrain(self, data, session, self.pretraining)
+
     def save(self, folder: Path, half: bool = False) -> None:
         """Write a folder that ``weights`` can name, in transformers' layout for CLAP."""
         save_tensors(self.model, folder / "model.safetensors", half)
-        config: Any = self.model.config
-        described = json.loads(config.to_json_string(use_diff=False))
+        described = json.loads(self._config.to_json_string(use_diff=False))
         preprocessor = self.mel.settings.to_config()
         for name, content in (("config", described), ("preprocessor_config", preprocessor)):
             text = json.dumps(content, indent=2, sort_keys=True)
             (folder / f"{name}.json").write_text(text + "\n")
         if self.tokenizer is not None:
             self.tokenizer.save(folder)
+
+    @property
+    def _config(self) -> Any:
+        return self.model.config
 
     def _views(self, mel: Tensor) -> Tensor:
         """``[B, 1 or 4, frames, mels]``: a model with fusion is given short audio four times."""
@@ -160,60 +157,15 @@ class ClapEncoder(nn.Module):
         HTSAT folds the long spectrum into a square: rows are parts of the time, and within each the
         frequencies; columns are the time within a part.
         """
-        config: Any = self.model.config
-        parts = config.audio_config.spec_size // config.audio_config.num_mel_bins
+        audio = self._config.audio_config
+        parts = audio.spec_size // audio.num_mel_bins
         rows = torch.unflatten(image, 2, (parts, -1))
         return torch.flatten(rows.mean(dim=3), 2)
 
 
 def build_encoder(options: ClapOptions, seed: int) -> ClapEncoder:
     """The encoder that ``options`` describe, on the CPU; ``seed`` makes random weights."""
-    path = Path(options.weights).expanduser()
-    if options.weights == "random":
-        model = random_model(options.size, seed)
-        return ClapEncoder(
-            model, MelSettings(), options.layers, tokenizer_or_none(options.tokenizer)
-        )
-    if path.is_file():
-        config, tensors = convert_laion(read_tensors(path), options.weights)
-        mel = MelSettings(fusion=config.audio_config.enable_fusion)
-        tokenizer = tokenizer_or_none(options.tokenizer or LAION_TOKENIZER)
-    else:
-        folder = weights_folder(options.weights, EMBEDDED)
-        config = model_config(ClapConfig, read_json(folder / "config.json"), options.weights)
-        tensors = read_tensors(folder)
-        mel = MelSettings.read(read_json(folder / "preprocessor_config.json"))
-        beside = str(folder) if has_tokenizer(folder) else ""
-        tokenizer = tokenizer_or_none(options.tokenizer or beside)
-    model = ClapModel(config)
-    computed = [name for name in model.state_dict() if name.endswith(_COMPUTED)]
-    load_tensors(model, tensors, options.weights, optional=computed)
-    return ClapEncoder(model, mel, options.layers, tokenizer)
-
-
-def random_model(size: ClapSize, seed: int) -> nn.Module:
-    """A model of the given size, a function of ``seed`` alone; the global random state stays."""
-    config = ClapConfig(
-        text_config={
-            "vocab_size": size.vocabulary,
-            "hidden_size": size.text_width,
-            "num_hidden_layers": size.text_layers,
-            "num_attention_heads": 4,
-            "intermediate_size": 4 * size.text_width,
-            "max_position_embeddings": 130,
-        },
-        audio_config={
-            "patch_embeds_hidden_size": size.patch_width,
-            "depths": size.depths,
-            "num_attention_heads": size.heads,
-            "hidden_size": size.patch_width * 2 ** (len(size.depths) - 1),
-        },
-        projection_dim=size.embedding,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: nn.Module = ClapModel(config)
-    return model
+    return ClapEncoder(load(options, seed), options.layers, options.pretraining)
 
 
 def _geometry(audio: Any) -> tuple[list[int], list[int]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from workbench import WeightsError
+from workbench_clap.vocabulary import build_tokenizer
 
 MAX_TOKENS = 77
 """Longer captions are cut, as in LAION's training."""
@@ -24,40 +26,52 @@ def tokenizer_or_none(source: str) -> ClapTokenizer | None:
     return ClapTokenizer(source) if source else None
 
 
-class ClapTokenizer:
-    """A tokenizer by folder or Hugging Face id; code that comes with it is never run."""
+def tokenizer_or_own(source: str) -> ClapTokenizer:
+    """The tokenizer that ``source`` names, or the project's own where it names none."""
+    return ClapTokenizer(source) if source else ClapTokenizer("words.txt", build_tokenizer)
 
-    def __init__(self, source: str) -> None:
+
+class ClapTokenizer:
+    """A tokenizer by folder or Hugging Face id; code that comes with it is never run.
+
+    ``make``, where given, makes it instead; ``source`` is then only its name in errors.
+    """
+
+    def __init__(self, source: str, make: Callable[[], Any] | None = None) -> None:
         self.source = source
-        self._loaded: Any = None
+        self._make = make
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self._loaded)
 
     def __call__(self, texts: Sequence[str], vocabulary: int) -> tuple[Tensor, Tensor]:
         """Token ids and attention mask, int64 ``[N, L]``, for a tower that knows ``vocabulary``."""
-        tokenizer = self._load()
-        if len(tokenizer) != vocabulary:
+        if len(self) != vocabulary:
             # Without its files, transformers makes some tokenizers with 5 special tokens alone.
             raise WeightsError(
-                f"tokenizer {self.source!r} has {len(tokenizer)} tokens, the text tower knows "
+                f"tokenizer {self.source!r} has {len(self)} tokens, the text tower knows "
                 f"{vocabulary}: it is not this model's, or its files are missing"
             )
-        batch = tokenizer(
+        batch = self._loaded(
             list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
         return batch["input_ids"], batch["attention_mask"]
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files."""
-        self._load().save_pretrained(folder)
+        self._loaded.save_pretrained(folder)
 
-    def _load(self) -> Any:
-        if self._loaded is None:
-            from transformers import AutoTokenizer
+    @cached_property
+    def _loaded(self) -> Any:
+        if self._make is not None:
+            return self._make()
+        from transformers import AutoTokenizer
 
-            try:
-                self._loaded = AutoTokenizer.from_pretrained(self.source)
-            except (OSError, ValueError, KeyError) as error:
-                raise WeightsError(
-                    f"tokenizer {self.source!r} can't be loaded "
-                    f"({str(error).splitlines()[0]}); name another by the option tokenizer"
-                ) from error
-        return self._loaded
+        try:
+            return AutoTokenizer.from_pretrained(self.source)
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(
+                f"tokenizer {self.source!r} can't be loaded "
+                f"({str(error).splitlines()[0]}); name another by the option tokenizer"
+            ) from error

@@ -62,7 +62,9 @@ def prepare_tones(folder: Path, rate: int = 16_000, pieces: int = 4) -> AudioDat
         for index in range(pieces):
             low, high = 220.0 * 2 ** (index / 12), 660.0 * 2 ** (index / 12)
             phase = 2 * math.pi * torch.where(turn == 0, low, high) * time
-            yield Example(f"{index}", "train"), Audio(0.3 * torch.sin(phase)[None], rate)
+            caption = f"tones of {low:.0f} and {high:.0f} Hz take turns"
+            example = Example(f"{index}", "train", caption=caption)
+            yield example, Audio(0.3 * torch.sin(phase)[None], rate)
 
     return prepare(folder, recordings(), rate, 1, "tones")
 

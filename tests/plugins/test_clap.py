@@ -17,17 +17,20 @@ from workbench_clap.plugin import ClapOptions, ClapSize
 
 from tests.plugins.encoder_checks import check_encoder, noise
 from tests.plugins.laion import made
-from workbench import RecipeError, WeightsError
+from workbench import RecipeError, TextAudioEncoder, WeightsError, resample_in_graph
 
 TINY = ClapSize(
+    sample_rate=48_000,
+    window_seconds=10,
+    hop=480,
     patch_width=8,
     depths=[1, 2, 1, 1],
     heads=[1, 2, 2, 4],
     text_width=32,
     text_layers=1,
-    vocabulary=made.VOCABULARY,
     embedding=16,
 )
+"""LAION's spectra and frames in a small model."""
 WINDOW = 480_000
 REFERENCE = json.loads((Path(made.__file__).parent / "reference.json").read_text())
 
@@ -62,7 +65,7 @@ def captions() -> list[str]:
 
 def with_fusion(folder: Path) -> Path:
     """A checkpoint of transformers' ``ClapModel`` with fusion, its statistics not the initial."""
-    config = make(weights="random").model.config
+    config: Any = make(weights="random").model.config
     config.audio_config.enable_fusion = True
     torch.manual_seed(0)
     model = ClapModel(config)
@@ -76,9 +79,45 @@ def with_fusion(folder: Path) -> Path:
 
 def test_contract() -> None:
     encoder = make(weights="random")
+    assert isinstance(encoder, TextAudioEncoder)
     assert (encoder.sample_rate, encoder.frame_rate, encoder.dim) == (48_000, 3.2, 64)
     lengths = [1, 399, 15_000, 15_001, WINDOW, WINDOW + 1]
     check_encoder(encoder, lambda samples: math.ceil(samples / 15_000), lengths)
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "dim"),
+    [
+        (ClapSize(), 1.6, 256),  # the embedded ones
+        (ClapSize(depths=[1, 1, 1], heads=[1, 1, 1]), 3.2, 128),
+        (ClapSize(window_seconds=2, mels=32, patch_width=4), 2.0, 32),
+        (ClapSize(sample_rate=8_000, window_seconds=3, hop=100, depths=[1], heads=[1]), 64 / 3, 32),
+    ],
+    ids=["embedded", "three stages", "small spectrum", "one stage"],
+)
+def test_other_sizes_keep_the_contract(size: ClapSize, rate: float, dim: int) -> None:
+    encoder = make(weights="random", size=size)
+    assert (encoder.sample_rate, encoder.dim) == (size.sample_rate, dim)
+    assert encoder.frame_rate == pytest.approx(rate)
+    hop, window = encoder.sample_rate / rate, size.window_seconds * size.sample_rate
+    check_encoder(encoder, lambda samples: math.ceil(samples / hop), [1, 4001, window + 1])
+    assert encoder.embed_audio(noise(2, 4001), 16_000).shape == (2, encoder.embedding_dim)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"heads": [2, 4]}, r"heads = \[2, 4\]: must be one number for each of depths"),
+        ({"depths": [], "heads": []}, r"heads = \[\]: must be one number for each of depths"),
+        ({"heads": [2, 4, 8, 7]}, r"heads = \[2, 4, 8, 7\]: 7 must divide 256 channels"),
+        ({"mels": 48}, "mels = 48: must be a multiple of 32"),
+        ({"text_heads": 3}, "text_heads = 3: must divide text_width = 128"),
+        ({"hop": 0}, "hop = 0: must be at least 1"),
+    ],
+)
+def test_sizes_that_make_no_model_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ClapSize(**options)
 
 
 @torch.no_grad()
@@ -127,7 +166,7 @@ def test_agrees_with_transformers(fusion: bool, tmp_path: Path) -> None:
     expected = output.last_hidden_state.mean(2)[..., :3]
     torch.testing.assert_close(encoder(wav), expected, rtol=1e-4, atol=1e-5)
     vector = theirs.get_audio_features(features, is_longer=longer).pooler_output
-    torch.testing.assert_close(encoder.embed_audio(wav), vector, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encoder.embed_audio(wav, 48_000), vector, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
@@ -147,11 +186,23 @@ def test_audio_embeddings_are_a_function_of_each_recording(
 ) -> None:
     encoder = make(weights=str(with_fusion(tmp_path)) if fusion else "random")
     wav = noise(2, samples)
-    vectors = encoder.embed_audio(wav)
+    vectors = encoder.embed_audio(wav, 48_000)
     assert vectors.shape == (2, 16)
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
-    torch.testing.assert_close(encoder.embed_audio(wav[1:]), vectors[1:], rtol=1e-4, atol=1e-5)
-    assert torch.equal(encoder.embed_audio(wav), vectors)
+    alone = encoder.embed_audio(wav[1:], 48_000)
+    torch.testing.assert_close(alone, vectors[1:], rtol=1e-4, atol=1e-5)
+    assert torch.equal(encoder.embed_audio(wav, 48_000), vectors)
+
+
+@torch.no_grad()
+def test_audio_embeddings_hardly_depend_on_the_rate_it_comes_at() -> None:
+    encoder = make(weights="random")
+    time = torch.arange(16_000) / 16_000
+    wav = 0.3 * torch.sin(2 * math.pi * torch.tensor([[300.0], [2000.0]]) * time)
+    low = encoder.embed_audio(wav, 16_000)
+    high = encoder.embed_audio(resample_in_graph(wav, 16_000, 48_000), 48_000)
+    torch.testing.assert_close(low, high, rtol=0, atol=1e-5)
+    assert float((low[0] - low[1]).norm()) > 10 * float((low - high).norm())
 
 
 @torch.no_grad()
@@ -166,13 +217,16 @@ def test_saved_weights_give_the_same(tmp_path: Path) -> None:
 
 
 def test_text_needs_the_right_tokenizer(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="come without a tokenizer"):
-        make(weights="random").embed_text(["a bell"])
+    saved = str(tmp_path / "saved")
+    make(weights="random", tokenizer=str(tokenizer_folder(tmp_path / "own"))).save(Path(saved))
     other = tokenizer_folder(tmp_path / "other", vocabulary=50)
     with pytest.raises(WeightsError, match=r"has 50 tokens, the text tower knows 120"):
-        make(weights="random", tokenizer=str(other)).embed_text(["a bell"])
+        make(weights=saved, tokenizer=str(other)).embed_text(["a bell"])
     with pytest.raises(WeightsError, match="can't be loaded"):
-        make(weights="random", tokenizer=str(tmp_path / "none")).embed_text(["a bell"])
+        make(weights=saved, tokenizer=str(tmp_path / "none")).embed_text(["a bell"])
+    (tmp_path / "saved" / "tokenizer.json").unlink()
+    with pytest.raises(WeightsError, match="come without a tokenizer"):
+        make(weights=saved).embed_text(["a bell"])
 
 
 def laion_checkpoint(path: Path, fusion: bool) -> Path:
@@ -197,7 +251,7 @@ def test_agrees_with_laion_clap(variant: str, tmp_path: Path) -> None:
     expected = {name: torch.tensor(v) for name, v in REFERENCE["embeddings"][variant].items()}
     found = dict(zip(made.CAPTIONS, encoder.embed_text(captions()), strict=True))
     for name in made.LENGTHS.keys() & expected.keys():
-        found[name] = encoder.embed_audio(torch.from_numpy(made.sound(name))[None])[0]
+        found[name] = encoder.embed_audio(torch.from_numpy(made.sound(name))[None], 48_000)[0]
     assert found.keys() == expected.keys()
     for name, vector in found.items():
         torch.testing.assert_close(vector, expected[name], rtol=0, atol=1e-4, msg=name)
