@@ -35,7 +35,7 @@ def test_a_planted_difference_is_found_with_its_ratio() -> None:
     assert found.ratio_interval is not None
     assert found.ratio_interval.low < 3.0 < found.ratio_interval.high
     assert found.difference == pytest.approx(found.second - found.first)
-    words = sentence(found, "acoustic", "semantic")
+    words = sentence(found, "generated", "acoustic", "semantic")
     assert "semantic is clearly better" in words
     assert "80 items, 3 seeds" in words
 

@@ -88,7 +88,7 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     words = ["ablate", str(tiny_recipe), "--over", "encoder.name=none,mert", "--jobs", "2"]
     done = CliRunner().invoke(build_app(catalog), words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "mel-distance: none (generated) " in done.output
+    assert "mel-distance of “generated”: none " in done.output
     folder = tiny_recipe.parent / "results" / "ablations" / "tiny"
     found = json.loads((folder / "ablation.json").read_text())
     systems = {figure["system"] for figure in found["figures"]}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.api.errors import WorkbenchError
 from workbench.api.types import Figure
-from workbench.evaluation.statistics import LEVEL, SEED, Interval
+from workbench.evaluation.statistics import SEED, Interval, percentile_interval
 
 RESAMPLES = 10_000
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ def compare_arms(first: Sequence[Figure], second: Sequence[Figure]) -> ArmCompar
     draws = _draws(one, two, _weights(first[0], items))
     means = (sum(a for a, _ in pairs) / len(pairs), sum(b for _, b in pairs) / len(pairs))
     difference = means[1] - means[0]
-    interval = _quantiles(draws[1] - draws[0])
+    interval = percentile_interval(draws[1] - draws[0], len(items))
     sign = np.sign(difference)
     agree = all(np.sign(b - a) == sign for a, b in pairs)
     better = None
@@ -71,7 +71,7 @@ def compare_arms(first: Sequence[Figure], second: Sequence[Figure]) -> ArmCompar
         difference=difference,
         difference_interval=interval,
         ratio=means[0] / means[1] if positive else None,
-        ratio_interval=_quantiles(draws[0] / draws[1]) if positive else None,
+        ratio_interval=percentile_interval(draws[0] / draws[1], len(items)) if positive else None,
         by_seed=pairs,
         items=len(items),
         better=better,
@@ -97,8 +97,15 @@ def _weights(figure: Figure, items: Sequence[str]) -> Array:
 
 
 def _draws(one: Array, two: Array, weights: Array) -> Array:
-    """Replicates ``[2, resamples]`` of both arms' means over resampled seeds and items."""
+    """Replicates ``[2, resamples]`` of both arms' means over resampled seeds and items.
+
+    Drawing from a few seeds shows too little of their variance, by (S - 1) / S; their distances
+    from the mean are stretched to make up for it.
+    """
     seeds, items = one.shape
+    if seeds > 1:
+        stretch = math.sqrt(seeds / (seeds - 1))
+        one, two = (arm.mean(0) + (arm - arm.mean(0)) * stretch for arm in (one, two))
     rng = np.random.default_rng(SEED)
     counts = rng.multinomial(items, np.full(items, 1 / items), size=RESAMPLES) * weights
     counts = counts / counts.sum(axis=1, keepdims=True)
@@ -106,18 +113,11 @@ def _draws(one: Array, two: Array, weights: Array) -> Array:
     return np.stack([np.einsum("ri,si,rs->r", counts, arm, chosen) for arm in (one, two)])
 
 
-def _quantiles(replicates: Array) -> Interval:
-    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high))
-
-
-def sentence(comparison: ArmComparison, first: str, second: str) -> str:
-    """The comparison in plain words."""
+def sentence(comparison: ArmComparison, system: str, first: str, second: str) -> str:
+    """The comparison of two arms' ``system`` in plain words."""
     c = comparison
     low, high = c.difference_interval.low, c.difference_interval.high
-    said = (
-        f"{c.name}: {first} {c.first:.4g}, {second} {c.second:.4g}; difference {c.difference:+.3g}"
-    )
+    said = f"{c.name} of “{system}”: {first} {c.first:.4g}, {second} {c.second:.4g}; difference {c.difference:+.3g}"
     said += f" [{low:.3g}, {high:.3g}]"
     if c.ratio is not None and c.ratio_interval is not None:
         ends = c.ratio_interval

@@ -149,7 +149,7 @@ def set_figure(
     if not (math.isfinite(value) and value >= 0):
         raise PluginError(f"figure {name!r}: {value} is not a finite number of at least 0")
     replicates = [float(statistic(w)) for w in _resampling_weights(n, resamples)] if n > 1 else []
-    interval = _quantiles(scaled_replicates(value, replicates), n)
+    interval = percentile_interval(scaled_replicates(value, replicates), n)
     return Figure(
         name=name,
         value=value,
@@ -181,7 +181,11 @@ def paired_difference(first: Figure, second: Figure) -> Difference:
     elif _share_replicates(first, second):
         one = scaled_replicates(first.value, first.replicates or ())
         two = scaled_replicates(second.value, second.replicates or ())
-        value, interval, n = first.value - second.value, _quantiles(one - two, first.n), first.n
+        value, interval, n = (
+            first.value - second.value,
+            percentile_interval(one - two, first.n),
+            first.n,
+        )
         method = "paired replicates"
     else:
         value, interval = first.value - second.value, _independent(first, second)
@@ -251,8 +255,8 @@ def _resampling_weights(n: int, resamples: int) -> Array:
     return weights
 
 
-def _quantiles(replicates: Array, n: int) -> Interval:
-    """Percentile interval with levels widened for few items."""
+def percentile_interval(replicates: Array, n: int) -> Interval:
+    """Percentile interval of a bootstrap over ``n`` items, with levels widened for few of them."""
     if n < 2:
         return Interval(math.nan, math.nan)
     share = _normal_share(_widened_z(LEVEL, n))

@@ -47,7 +47,7 @@ def sentences(outcome: Outcome) -> list[str]:
     """Every result's comparisons in plain words."""
     first = outcome.ablation.arms[0]
     return [
-        sentence(found, f"{first} ({figure.system})", arm)
+        sentence(found, figure.system, first, arm)
         for figure in outcome.figures
         for arm, found in figure.comparisons.items()
         if figure.role != "ceiling"
