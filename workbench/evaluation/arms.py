@@ -117,8 +117,10 @@ def sentence(comparison: ArmComparison, system: str, first: str, second: str) ->
     """The comparison of two arms' ``system`` in plain words."""
     c = comparison
     low, high = c.difference_interval.low, c.difference_interval.high
-    said = f"{c.name} of “{system}”: {first} {c.first:.4g}, {second} {c.second:.4g}; difference {c.difference:+.3g}"
-    said += f" [{low:.3g}, {high:.3g}]"
+    said = (
+        f"{c.name} of “{system}”: {first} {c.first:.4g}, {second} {c.second:.4g}; "
+        f"difference {c.difference:+.3g} [{low:.3g}, {high:.3g}]"
+    )
     if c.ratio is not None and c.ratio_interval is not None:
         ends = c.ratio_interval
         said += f", ratio {c.ratio:.3g} [{ends.low:.3g}, {ends.high:.3g}]"
