@@ -84,6 +84,65 @@ class SyntheticSoundOptions:
 
 
 @dataclass
+class SyntheticSpeechOptions:
+    """Options of the embedded speech corpus."""
+
+    train: int = 3000
+    """Utterances for training."""
+    validation: int = 90
+    """Utterances for validation: new sentences by the training voices."""
+    test: int = 240
+    """Utterances for testing: new sentences, by voices of their own unless `test_voices` is 0."""
+    languages: list[str] = field(default_factory=lambda: ["en", "es", "cmn"])
+    """Languages, which take turns: `en`, `es`, `cmn`."""
+    vocabulary: int = 60
+    """Words of each language, at most 60; sentences are these in random order."""
+    min_words: int = 3
+    """Fewest words of a sentence."""
+    max_words: int = 6
+    """Most words of a sentence."""
+    voices: int = 24
+    """Voices of training and validation; each speaks every language."""
+    test_voices: int = 8
+    """Voices that only test utterances have; 0 tests on the training voices."""
+    voice_pool: Literal["a", "b"] = "a"
+    """Where all voices are taken from; the pools share none, so a judge may be trained on the
+    other one. (Sentences of a split are of that split for every seed and pool.)"""
+    accents: list[str] = field(default_factory=lambda: ["es", "cmn", "de"])
+    """espeak-ng's voices whose sounds English is spoken with, by some speakers each."""
+    accented: float = 0.25
+    """Share of the voices that speak English with an accent."""
+    variety: float = 0.0
+    """How far recordings differ in tone, room, noise and level: 0 is a plain voice, 1 draws noise
+    at 10 to 30 dB, a room for every second one, seven bands within 8 dB."""
+    alignments: bool = False
+    """Put the time of each phoneme into the details."""
+    seed: int = 0
+    """Seed of sentences and recordings; neither the run's own seed nor this one changes the
+    voices."""
+    sample_rate: int = 16000
+    """Rate in Hz."""
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test", "test_voices"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        known = ("en", "es", "cmn")
+        right = bool(self.languages) and all(name in known for name in self.languages)
+        _require(right, "languages", self.languages, f"one or more of {', '.join(known)}")
+        _require(2 <= self.vocabulary <= 60, "vocabulary", self.vocabulary, "from 2 to 60")
+        _require(self.min_words >= 1, "min_words", self.min_words, "at least 1")
+        most = self.max_words
+        _require(self.min_words <= most, "max_words", most, f"at least {self.min_words}, min_words")
+        sentences = self.vocabulary**most
+        enough = "more: there are too few sentences of these words to share them among the splits"
+        _require(sentences >= 500, "max_words", most, enough)
+        _require(self.voices >= 1, "voices", self.voices, "at least 1")
+        for name in ("accented", "variety"):
+            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
+        _require(self.sample_rate >= 8000, "sample_rate", self.sample_rate, "at least 8000")
+
+
+@dataclass
 class FolderOptions:
     """Options of a corpus that is a folder of audio files."""
 

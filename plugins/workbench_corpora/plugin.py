@@ -12,6 +12,7 @@ from workbench_corpora.options import (
     MixtureOptions,
     SyntheticMusicOptions,
     SyntheticSoundOptions,
+    SyntheticSpeechOptions,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ def _synthetic_sound(options: SyntheticSoundOptions, _context: BuildContext) -> 
     from workbench_corpora.synthetic_sound import SyntheticSound
 
     return SyntheticSound(options)
+
+
+def _synthetic_speech(options: SyntheticSpeechOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.synthetic_speech import SyntheticSpeech
+
+    return SyntheticSpeech(options)
 
 
 def _folder(options: FolderOptions, _context: BuildContext) -> Corpus:
@@ -79,6 +86,12 @@ def workbench_corpora() -> list[Component]:
             "Synthesised sound events and scenes of them, captioned, with the truth about each",
             SyntheticSoundOptions,
             _synthetic_sound,
+        ),
+        Component(
+            "synthetic-speech",
+            "Speech by espeak-ng in English, Spanish, Mandarin, with accents, voices and phonemes",
+            SyntheticSpeechOptions,
+            _synthetic_speech,
         ),
         Component(
             "folder",

@@ -43,6 +43,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("codec", "mimi"): {"weights": "folder", "codebooks": 4},
     ("codec", "hf_xcodec"): {"weights": "folder"},
     ("corpus", "synthetic-music"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
+    ("corpus", "synthetic-speech"): {"train": 4, "validation": 2, "test": 2, "variety": 0.5},
     ("corpus", "synthetic-sound"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
     ("corpus", "folder"): {"path": "audio"},
     ("corpus", "manifest"): {"path": "audio/all.csv"},

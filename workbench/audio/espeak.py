@@ -128,14 +128,19 @@ class Espeak:
         return [Phonemes(*piece) for piece in told["pieces"]]
 
     @property
+    def version(self) -> str:
+        """Version of espeak-ng, such as ``1.52.0``: another one speaks differently."""
+        return str(self._about["version"])
+
+    @property
     def voices(self) -> tuple[str, ...]:
         """Names of all voices, one or more for each language."""
-        return tuple(self._names["voices"])
+        return tuple(self._about["voices"])
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Names of the variants; any goes with any voice, as ``voice+variant``."""
-        return tuple(self._names["variants"])
+        return tuple(self._about["variants"])
 
     def close(self) -> None:
         """End the worker; the next question starts a new one."""
@@ -145,7 +150,7 @@ class Espeak:
             self._worker = None
 
     @cached_property
-    def _names(self) -> dict[str, list[str]]:
+    def _about(self) -> dict[str, Any]:
         return self._ask({"do": "list"})[0]
 
     def _check(self, name: str) -> None:

@@ -86,7 +86,9 @@ class Synthesiser:
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """What is asked for; the first part says how many bytes of samples the second holds."""
         if request["do"] == "list":
-            return {"voices": self._voices(), "variants": self._variants()}, b""
+            version = self._library.espeak_Info(None).decode().split()[0]
+            names = {"voices": self._voices(), "variants": self._variants()}
+            return {"version": version, **names}, b""
         if self._library.espeak_SetVoiceByName(request["voice"].encode()) != 0:
             return {"unknown_voice": request["voice"]}, b""
         if request["do"] == "phonemes":
@@ -159,6 +161,8 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.espeak_Synth.argtypes = synth
     library.espeak_TextToPhonemes.argtypes = (ctypes.POINTER(text), number, number)
     library.espeak_TextToPhonemes.restype = text
+    library.espeak_Info.argtypes = (pointer,)
+    library.espeak_Info.restype = text
     library.espeak_ListVoices.argtypes = (pointer,)
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     return library

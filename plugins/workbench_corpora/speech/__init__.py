@@ -1,0 +1,1 @@
+"""Synthesised speech: words and sentences, speakers, and the rooms they are recorded in."""
