@@ -32,13 +32,13 @@ class FeatureExtractor:
         self.encoder = encoder
         self.device = device
         self.memory_limit = memory_limit
-        self.fingerprint = _freeze(encoder)
+        self.fingerprint = freeze(encoder)
         self._known: dict[str, NDArray[np.float32]] = {}
         self._bytes = 0
 
     def __call__(self, audio: Audio) -> NDArray[np.float32]:
         """Features float32 ``[F, D]`` of ``audio``, its channels averaged."""
-        key = _content(audio)
+        key = content(audio)
         if key in self._known:
             return self._known[key]
         features = self._compute(audio)
@@ -61,7 +61,7 @@ def shared_extractor(
     name: str, options: Mapping[str, Any], context: BuildContext
 ) -> FeatureExtractor:
     """The extractor of this encoder and options, shared by the metrics now alive that use it."""
-    key = json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)
+    key = sharing_key(name, options, context)
     extractor = _shared.get(key)
     if extractor is None:
         encoder = context.build("semantic_encoder", name, options)
@@ -69,13 +69,19 @@ def shared_extractor(
     return extractor
 
 
-def _content(audio: Audio) -> str:
+def sharing_key(name: str, options: Mapping[str, Any], context: BuildContext) -> str:
+    """Equal for encoders that are built alike."""
+    return json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)
+
+
+def content(audio: Audio) -> str:
+    """A hash of the audio."""
     samples = audio.samples.detach().cpu().contiguous()
     header = f"{audio.sample_rate} {list(samples.shape)}".encode()
     return hashlib.sha256(header + samples.numpy().tobytes()).hexdigest()
 
 
-def _freeze(encoder: SemanticEncoder) -> str:
+def freeze(encoder: object) -> str:
     """Put the encoder into eval mode and return a hash of its weights."""
     digest = hashlib.sha256()
     if isinstance(encoder, nn.Module):

@@ -41,6 +41,15 @@ class MelOptions:
 
 
 @dataclass
+class ClapScoreOptions:
+    """How well audio goes with its caption."""
+
+    judge: Slot = slot("semantic_encoder", "clap", {"weights": "embedded-judge"})
+    """Encoder of audio and captions that judges: another than the one that taught the codec or is
+    the language model's condition, since what is optimised is no judge."""
+
+
+@dataclass
 class NoOptions:
     """A metric without options."""
 
@@ -57,6 +66,13 @@ def _mel_distance(options: MelOptions, _context: BuildContext) -> Metric:
     from workbench_metrics.mel import MelDistance
 
     return MelDistance(options.fft_sizes, options.mels)
+
+
+def _clap_score(options: ClapScoreOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.captions import ClapScore, shared_judge
+
+    judge = options.judge
+    return ClapScore(shared_judge(judge.name, judge.options, context), judge.name)
 
 
 def _si_sdr(_options: NoOptions, _context: BuildContext) -> Metric:
@@ -98,6 +114,12 @@ def workbench_metrics() -> list[Component]:
             "Fréchet distances to the truth on any semantic encoder's features",
             FrechetOptions,
             _frechet,
+        ),
+        Component(
+            "clap-score",
+            "Agreement of audio and caption, by a CLAP",
+            ClapScoreOptions,
+            _clap_score,
         ),
         Component("mel-distance", "Log-mel distance to the truth", MelOptions, _mel_distance),
         Component("si-sdr", "Scale-invariant signal-to-distortion ratio in dB", NoOptions, _si_sdr),

@@ -19,6 +19,10 @@ WAVEFORM = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 16, "convolut
 TRAINED = {"clusters": 4, "second_round_layer": 1}
 SPEECH = {"weights": "random", "size": WAVEFORM, "pretraining": TRAINED}
 JUDGE = {"width": 8, "blocks": 1, "mels": 8}
+CLAP = {
+    "weights": "random",
+    "size": {"patch_width": 8, "depths": [1, 1, 1, 1], "heads": [1, 1, 1, 1], "text_layers": 1},
+}
 XCODEC = {
     "weights": "scratch",
     "latent_dim": 8,
@@ -31,10 +35,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("semantic_encoder", "hubert"): SPEECH,
     ("semantic_encoder", "wavlm"): SPEECH,
     ("semantic_encoder", "mert"): {**SPEECH, "pretraining": {**TRAINED, "chroma_clusters": 4}},
-    ("semantic_encoder", "clap"): {
-        "weights": "random",
-        "size": {"patch_width": 8, "depths": [1, 1, 1, 1], "heads": [1, 1, 1, 1]},
-    },
+    ("semantic_encoder", "clap"): CLAP,
     ("semantic_encoder", "recogniser"): {"weights": "random", "size": JUDGE},
     ("semantic_encoder", "speaker"): {"weights": "random", "size": JUDGE, "dim": 4},
     ("codec", "xcodec"): XCODEC,
@@ -52,6 +53,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "music-continuation"): {},
     ("task", "tts"): {"prompt": "cross-utterance", "prompt_seconds": 1.0, "prompt_text": False},
     ("metric", "frechet"): {"encoder": {"name": "hubert", "options": SPEECH}},
+    ("metric", "clap-score"): {"judge": {"name": "clap", "options": CLAP}},
     ("metric", "mel-distance"): {},
     ("metric", "si-sdr"): {},
     ("metric", "code-statistics"): {},

@@ -30,7 +30,9 @@ def evaluation_items(shorter: bool = False) -> list[EvaluationItem]:
     return [
         EvaluationItem(
             id=f"item{i}",
-            example=Example(f"item{i}", "test", text="one two three", language="en"),
+            example=Example(
+                f"item{i}", "test", text="one two three", language="en", caption="a tone in noise"
+            ),
             generated=Audio(made[i : i + 1, : samples // keep].clone(), RATE),
             reference=Audio(truth[i : i + 1].clone(), RATE),
             prompt=Audio(truth[i : i + 1].flip(-1).clone(), RATE),
