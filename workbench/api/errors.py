@@ -34,6 +34,18 @@ class UnknownComponent(WorkbenchError):
     exit_status = 2
 
 
+class UnknownRun(WorkbenchError):
+    """A run that the results folder does not hold."""
+
+    exit_status = 2
+
+
+class NothingToExamine(WorkbenchError):
+    """A run or stage that left no training history for the doctor."""
+
+    exit_status = 2
+
+
 class AudioError(WorkbenchError):
     """An audio file that can't be used: unreadable, empty, or with non-finite samples."""
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from workbench.api.errors import WorkbenchError
-from workbench.cli import ablate, compare, export, generate, plugins, recipes, run, ui
+from workbench.cli import ablate, compare, doctor, export, generate, plugins, recipes, run, ui
 from workbench.cli.extensions import add_plugin_commands
 from workbench.host.catalog import Catalog, load_catalog
 from workbench.host.discovery import BrokenPlugin
@@ -25,6 +25,7 @@ COMMANDS: tuple[Register, ...] = (
     generate.register,
     export.register,
     compare.register,
+    doctor.register,
     ui.register,
     plugins.register,
     recipes.register,

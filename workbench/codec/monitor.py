@@ -212,11 +212,17 @@ def level_signs(level: int, uses: Tensor, dead_threshold: float = 0.0) -> dict[s
     }
 
 
-def checkpoint_signs(state: Mapping[str, Tensor]) -> dict[str, float]:
-    """The same, of a codec's saved state."""
+def checkpoint_signs(state: Mapping[str, Tensor], step: int) -> dict[str, float]:
+    """The same of a codec's saved state after ``step`` steps, and how often it was updated a step.
+
+    The latter is left out where the codec had been updated before this training.
+    """
     signs: dict[str, float] = {}
     for name, value in state.items():
         found = CLUSTER_SIZES.fullmatch(name)
         if found:
             signs |= level_signs(int(found[1]) + 1, value)
+    updates = int(state.get("quantizer.steps", torch.zeros(())))
+    if step and updates and updates % step == 0:
+        signs["doctor/codebook_updates"] = updates / step
     return signs

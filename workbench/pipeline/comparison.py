@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from workbench.api.errors import WorkbenchError
+from workbench.api.errors import UnknownRun, WorkbenchError
 from workbench.api.types import Figure
 from workbench.evaluation.provenance import differences
 from workbench.evaluation.statistics import Difference, paired_difference
@@ -66,23 +66,28 @@ class Comparison:
 
 
 def find_run(name: str, results: Path) -> Run:
+    """A run that has figures, by any name that :func:`find_folder` takes."""
+    return _load(find_folder(name, results))
+
+
+def find_folder(name: str, results: Path) -> Path:
     """A run by folder, by name below ``results/runs``, by MLflow run id, or by a name's beginning.
 
     Of several that begin so, the one that ran last is taken.
     """
     if (Path(name) / "run.json").exists():
-        return _load(Path(name).resolve())
+        return Path(name).resolve()
     folders = sorted(path.parent for path in (results / "runs").glob("*/run.json"))
     found = [folder for folder in folders if folder.name == name]
     found = found or [f for f in folders if _record(f).get("mlflow_run_id") == name]
     found = found or [folder for folder in folders if folder.name.startswith(name)]
     if not found:
         names = ", ".join(folder.name for folder in folders) or "none"
-        raise WorkbenchError(f"there is no run {name!r} in {results / 'runs'}. Runs: {names}")
+        raise UnknownRun(f"there is no run {name!r} in {results / 'runs'}. Runs: {names}")
     newest = max(found, key=lambda folder: str(_record(folder).get("updated", "")))
     if len(found) > 1:
         logger.warning("%r fits %d runs; taking the newest, %s", name, len(found), newest.name)
-    return _load(newest)
+    return newest
 
 
 def compare_runs(runs: Sequence[Run], force: bool = False) -> Comparison:
