@@ -222,6 +222,17 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_pat
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_the_seed_alone_decides_the_training(tmp_path: Path) -> None:
+    data = tone_data(tmp_path / "data")
+    found = []
+    for state in (1, 2):
+        codec = fresh_codec()
+        torch.manual_seed(state)
+        codec.fit(data, session_in(tmp_path / f"{state}", replace(SETTINGS, steps=2)))
+        found.append(codec.state_dict())
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+
+
 @pytest.mark.parametrize("kind", ["dac", "spectral"])
 def test_training_lowers_the_mel_distance(kind: str, tmp_path: Path) -> None:
     data = tone_data(tmp_path / "data")

@@ -53,7 +53,9 @@ def fit_codec(
     for part in trained_with_norm:
         add_weight_norm(part)
     try:
-        trainee = CodecTrainee(codec, settings, source)
+        with torch.random.fork_rng(devices=[]):  # discriminators are drawn
+            torch.manual_seed(session.seed)
+            trainee = CodecTrainee(codec, settings, source)
         session.fit(trainee, batches, validate=held_out(codec, data, settings))
     finally:
         for part in trained_with_norm:
