@@ -35,11 +35,11 @@ def register(app: typer.Typer, catalog: Catalog) -> None:  # noqa: ARG001 - part
         is healthy, 1 where something was found, 2 where there is nothing to examine.
         """
         from workbench.pipeline.health import examine_run
-        from workbench.training.doctor.diagnosis import to_dict, to_text
+        from workbench.training.doctor.diagnosis import health_json, health_text
 
         healths = examine_run(run, results, stage)
         if as_json:
-            typer.echo(json.dumps([to_dict(health) for health in healths], indent=1))
+            typer.echo(json.dumps([health_json(health) for health in healths], indent=1))
         else:
-            typer.echo("\n\n".join(to_text(health) for health in healths))
+            typer.echo("\n\n".join(health_text(health) for health in healths))
         raise typer.Exit(0 if all(health.healthy for health in healths) else 1)

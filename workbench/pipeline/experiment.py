@@ -18,7 +18,7 @@ from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.pipeline.store import StageFolder, Store, weights_key
 from workbench.recipe.schema import Recipe
-from workbench.training.session import Listener, TrainingSession
+from workbench.training.session import Alarm, Listener, TrainingSession
 
 logger = logging.getLogger("workbench.pipeline")
 
@@ -32,6 +32,8 @@ class Experiment:
     device: str
     on_step: Callable[[str], Listener] | None = None
     """Gives a stage's listener for training steps, by the stage's title."""
+    on_finding: Callable[[str], Alarm] | None = None
+    """Gives what hears of the doctor's findings in a stage, by the stage's title."""
     stages: dict[str, StageFolder] = field(default_factory=dict)
     """The stages that this run used, in order."""
     reused: set[str] = field(default_factory=set)
@@ -100,8 +102,9 @@ class Experiment:
     ) -> TrainingSession:
         """A training session whose checkpoints and history lie in the stage's folder."""
         listeners = [self.on_step(title)] if self.on_step else []
+        alarms = [self.on_finding(title)] if self.on_finding else []
         return TrainingSession(
-            settings, folder.path, self.recipe.seed, self.device, listeners, title
+            settings, folder.path, self.recipe.seed, self.device, listeners, title, alarms
         )
 
 

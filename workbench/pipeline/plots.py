@@ -1,4 +1,4 @@
-"""Plots of a run: training curves, use of codebooks, figures by group, spectrograms.
+"""Plots of a run: training curves and health, use of codebooks, figures by group, spectrograms.
 
 Each is a matplotlib figure that is drawn without a display and without matplotlib's global state,
 and saved as PNG (an artifact) or as inline SVG (a page, in the page's own text colour).
@@ -76,6 +76,24 @@ def curves_figure(curves: Mapping[str, Curve], columns: int = 2) -> Figure:
             axes.set_yscale("log")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.tick_params(labelsize=7)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def lines_figure(curves: Mapping[str, Curve], title: str) -> Figure:
+    """Several shares over steps in one plot, in per cent."""
+    figure = Figure(figsize=(4.2, 2.3))
+    figure.subplots_adjust(0.11, 0.13, 0.72, 0.88)
+    axes = figure.add_subplot()
+    for name, curve in curves.items():
+        steps, values = thinned(curve)
+        marker = "o" if len(values) < 10 else None
+        axes.plot(steps, 100 * values, marker=marker, linewidth=1.2, markersize=3, label=name)
+    axes.set_title(f"{title}, %", fontsize=9, loc="left")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from workbench.evaluation.groups import Breakdown, break_down, labels
 from workbench.evaluation.table import ResultTable
 from workbench.pipeline.experiment import Experiment, process_rank
 from workbench.pipeline.generation import Generated
+from workbench.pipeline.health import has_history, run_health, summaries
 from workbench.pipeline.listening import ListeningItem, Version
 from workbench.pipeline.models import BuiltCodec, LanguageModels, Teacher
 from workbench.pipeline.plots import CodebookUse
@@ -35,7 +37,9 @@ from workbench.pipeline.tokens import TokenizedSplit
 from workbench.pipeline.trained import describe_models
 from workbench.recipe.load import to_dict, to_yaml
 from workbench.tracking import Tracker, environment_tags
-from workbench.training.session import Listener
+from workbench.training.doctor.diagnosis import Health, health_json, health_markdown
+from workbench.training.doctor.findings import Finding
+from workbench.training.session import Alarm, Listener
 
 logger = logging.getLogger("workbench.pipeline")
 
@@ -76,6 +80,7 @@ class RunRecord:
         (self.folder / "recipe.yaml").write_text(to_yaml(self.experiment.recipe))
         self._open_tracker()
         self.experiment.on_step = self._listener
+        self.experiment.on_finding = self._alarm
         self._write("running")
         return self
 
@@ -87,7 +92,9 @@ class RunRecord:
     ) -> None:
         if error is not None and self.main:
             failed = isinstance(error, Exception)
-            self._write("failed" if failed else "interrupted")
+            healths = run_health(self._histories())
+            self._write("failed" if failed else "interrupted", healths)
+            self._track_health(healths)
             self.tracker.finish("FAILED" if failed else "KILLED")
 
     def corpus(self, data: AudioDataset) -> None:
@@ -144,7 +151,7 @@ class RunRecord:
         if self.main:
             write_report(report)
             plots = write_plots(report, self.folder / "plots")
-            self._write("finished")
+            self._write("finished", report.healths)
             self._track(report, plots)
         return report
 
@@ -168,6 +175,7 @@ class RunRecord:
             items=self.items,
             losses={name: read_history(path) for name, path in self._histories().items()},
             codebooks=self.codebooks,
+            healths=run_health(self._histories()),
             stages=stages,
             skipped=self.skipped,
             recipe=to_yaml(experiment.recipe),
@@ -183,6 +191,7 @@ class RunRecord:
             tracker.log_table(report.table)
         for breakdown in report.breakdowns:
             tracker.log_breakdown(breakdown)
+        self._track_health(report.healths)
         for item in self.items[:TRACKED_ITEMS]:
             for version in item.versions:
                 tracker.log_file(version.audio, f"audio/{item.id}/{version.audio.parent.name}")
@@ -190,6 +199,10 @@ class RunRecord:
             tracker.log_file(plot, "plots")
         tracker.log_file(self.folder / PAGE)
         tracker.finish()
+
+    def _track_health(self, healths: Sequence[Health]) -> None:
+        self.tracker.tag(summaries(healths))
+        self.tracker.log_text(health_markdown(healths), "doctor/health.md")
 
     def _linked(self, path: Path) -> Path:
         """A path of the generation stage as seen through the run folder's link."""
@@ -214,14 +227,25 @@ class RunRecord:
         self.tracker.log_file(self.folder / "recipe.yaml")
 
     def _listener(self, stage: str) -> Listener:
+        self._write("running")  # so that a run that is killed now has noted the stage
         return self.tracker.listener(stage)
+
+    def _alarm(self, stage: str) -> Alarm:
+        """Puts what the doctor finds on the MLflow run at once."""
+        heard: list[str] = []
+
+        def alarm(finding: Finding) -> None:
+            heard.append(f"{finding.complaint.severity}: {finding.sentence}")
+            self.tracker.tag({f"doctor.{stage}": "; ".join(heard)})
+
+        return alarm
 
     def _histories(self) -> dict[str, Path]:
         """Each training stage's logged steps, of this run or of the one that it is reused from."""
         paths = {n: s.path / "history.jsonl" for n, s in self.experiment.stages.items()}
-        return {name: path for name, path in paths.items() if path.exists()}
+        return {name: path for name, path in paths.items() if has_history(path.parent)}
 
-    def _write(self, status: str) -> None:
+    def _write(self, status: str, healths: Sequence[Health] = ()) -> None:
         stages = {
             name: {"folder": str(stage.path), **(stage.summary if stage.done else {})}
             for name, stage in self.experiment.stages.items()
@@ -233,6 +257,7 @@ class RunRecord:
             "models": self.models,
             "skipped": [asdict(entry) for entry in self.skipped],
             "stages": stages,
+            "health": [health_json(health) for health in healths],
             "reused": sorted(self.experiment.reused),
         }
         (self.folder / "run.json").write_text(json.dumps(record, indent=1))

@@ -16,6 +16,11 @@ from rich.text import Text
 from workbench.api.types import Skipped
 from workbench.evaluation.groups import Breakdown
 from workbench.evaluation.table import ResultTable
+from workbench.pipeline.health_page import (
+    health_sections,
+    without_measurements,
+    write_health_plots,
+)
 from workbench.pipeline.listening import ListeningItem, joined, players, write_index
 from workbench.pipeline.page import cards, group_section, render, verdict_sentences
 from workbench.pipeline.plots import (
@@ -28,6 +33,7 @@ from workbench.pipeline.plots import (
     save_png,
     spectrogram_figure,
 )
+from workbench.training.doctor.diagnosis import Health
 
 PAGE = "report.html"
 """The page's name in a run's folder."""
@@ -51,8 +57,8 @@ class RunReport:
     """Everything that a run's report shows.
 
     ``breakdowns`` hold the table's figures by groups of items, ``losses`` curves by stage and
-    scalar; ``codebooks`` the codec's use of its codebooks, where it was measured; ``recipe`` is the
-    resolved recipe as YAML.
+    scalar; ``codebooks`` the codec's use of its codebooks, where it was measured; ``healths`` what
+    the doctor says of each training; ``recipe`` is the resolved recipe as YAML.
     """
 
     title: str
@@ -63,6 +69,7 @@ class RunReport:
     items: Sequence[ListeningItem] = ()
     losses: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     codebooks: CodebookUse | None = None
+    healths: Sequence[Health] = ()
     stages: Sequence[StageReport] = ()
     skipped: Sequence[Skipped] = ()
     recipe: str = ""
@@ -87,9 +94,9 @@ def write_plots(report: RunReport, folder: Path) -> list[Path]:
     """Draw training curves, codebook use, figures by group and some spectrograms as PNG files."""
     paths = [
         save_png(curves_figure(curves), folder / f"curves-{stage.replace('/', '-')}.png")
-        for stage, curves in report.losses.items()
-        if curves
+        for stage, curves in training_curves(report).items()
     ]
+    paths += write_health_plots(report.healths, report.losses, folder)
     if report.codebooks is not None:
         paths.append(save_png(codebook_figure(report.codebooks), folder / "codebooks.png"))
     for breakdown in report.breakdowns:
@@ -117,6 +124,12 @@ def read_history(path: Path) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
+def training_curves(report: RunReport) -> dict[str, dict[str, Curve]]:
+    """Curves by stage and scalar, but for what the doctor measured and for stages without any."""
+    plain = {stage: without_measurements(curves) for stage, curves in report.losses.items()}
+    return {stage: curves for stage, curves in plain.items() if curves}
+
+
 def summary(report: RunReport, ui_command: str) -> RenderableType:
     """What the terminal shows at the end: figures, stages, where results lie, what to do next."""
     parts: list[RenderableType] = []
@@ -127,6 +140,10 @@ def summary(report: RunReport, ui_command: str) -> RenderableType:
     if report.skipped:
         parts.append(f"[yellow]{len(report.skipped)} recordings were skipped:[/]")
         parts += [escape(f"  {s.id}: {s.reason}") for s in report.skipped[:SHOWN_SKIPPED]]
+    for health in report.healths:
+        if not health.healthy:
+            parts.append(f"[yellow]doctor:[/] {escape(health.headline)}")
+            parts += [escape(f"  {finding.sentence}") for finding in health.findings]
     for what, where in (("Report", str(report.folder / PAGE)), ("Compare runs", ui_command)):
         # Never broken over lines, so that it can be copied.
         parts.append(Text(f"{what}: {where}", no_wrap=True, overflow="ignore", style="bold"))
@@ -137,8 +154,7 @@ def _page(report: RunReport) -> str:
     heard = players(report.items)
     plots = {
         stage: [_curve_svg(stage, name, curve) for name, curve in curves.items()]
-        for stage, curves in report.losses.items()
-        if curves
+        for stage, curves in training_curves(report).items()
     }
     use = report.codebooks
     codebooks = None
@@ -152,6 +168,7 @@ def _page(report: RunReport) -> str:
         groups=[group_section(breakdown) for breakdown in report.breakdowns],
         players=heard,
         unheard=len(report.items) - len(heard),
+        healths=health_sections(report.healths, report.losses),
         plots=plots,
         codebooks=codebooks,
         shown_skipped=SHOWN_SKIPPED,

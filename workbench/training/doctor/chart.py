@@ -76,7 +76,7 @@ class Chart:
         self.curves: dict[str, Curve] = {}
         self.final: set[str] = set()
         self.points = 0
-        self.first_step = self.last_step = 0
+        self.last_step = 0
 
     def add(self, step: int, scalars: Mapping[str, float], final: bool = False) -> None:
         """Take in what was logged at a step; ``final`` values describe the end of the training.
@@ -90,9 +90,8 @@ class Chart:
         for name, value in scalars.items():
             self.curves.setdefault(name, Curve(self.window)).add(step, float(value))
         self.final |= set(scalars) if final else set()
-        self.first_step = step if not self.points else self.first_step
         self.last_step = step
-        self.points += 1
+        self.points += not final
 
     def get(self, name: str) -> Curve | None:
         """A curve by its name."""
@@ -105,6 +104,10 @@ class Chart:
             for name, curve in self.curves.items()
             if name.startswith(prefix)
         }
+
+    def source(self, name: str) -> str:
+        """What is to be added to a figure that the history does not hold."""
+        return " (from the checkpoint)" if name in self.final else ""
 
     def lasting(self, name: str, count: int) -> list[float]:
         """The latest ``count`` values; empty while there are fewer.

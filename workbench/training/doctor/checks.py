@@ -54,7 +54,7 @@ def loss(chart: Chart, limits: Thresholds) -> Look | None:
 
 def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
     """Gradients stay within the size that they had at the start."""
-    curves = {"all": chart.get("gradient_norm"), **chart.below("doctor/gradient/")}
+    curves = {"as logged": chart.get("gradient_norm"), **chart.below("doctor/gradient/")}
     present = {name: curve for name, curve in curves.items() if curve is not None}
     if not present:
         return None

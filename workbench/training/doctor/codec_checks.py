@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.training.doctor.chart import Chart, Curve
+from workbench.training.doctor.chart import Chart
 from workbench.training.doctor.findings import Complaint, Look
 from workbench.training.doctor.thresholds import Thresholds
 
@@ -71,7 +71,8 @@ def codebook_updates(chart: Chart, limits: Thresholds) -> Look | None:
     curve = chart.get("doctor/codebook_updates")
     if curve is None:
         return None
-    figures = f"{curve.low:.3g} to {curve.high:.3g} updates of the codebooks a step"
+    source = chart.source("doctor/codebook_updates")
+    figures = f"{curve.low:.3g} to {curve.high:.3g} updates of the codebooks a step{source}"
     if abs(curve.last - 1) <= limits.updates:
         return Look(figures)
     what = f"the codebooks are updated {curve.last:.3g} times a step instead of once."
@@ -101,7 +102,7 @@ def codebook_use(chart: Chart, limits: Thresholds) -> Look | None:
                 "smaller codebooks."
             )
             complaints.append(Complaint(f"level {level}", what, advice))
-    figures = "perplexity / size by level: " + _by_level(curves)
+    figures = f"perplexity / size of {_by_level(chart, 'doctor/codebook_use/')}"
     return Look(figures, tuple(complaints))
 
 
@@ -123,7 +124,8 @@ def dead_entries(chart: Chart, limits: Thresholds) -> Look | None:
                 "take larger batches or longer segments, or smaller codebooks."
             )
             complaints.append(Complaint(f"level {level}", what, advice, "warning"))
-    return Look("dead entries by level: " + _by_level(curves), tuple(complaints))
+    figures = f"share of {_by_level(chart, 'doctor/codebook_dead/')}"
+    return Look(figures, tuple(complaints))
 
 
 def loss_shares(chart: Chart, limits: Thresholds) -> Look | None:
@@ -198,6 +200,8 @@ def _blind(loss: float, gap: float) -> Complaint:
     return Complaint("blind", what, advice)
 
 
-def _by_level(curves: dict[str, Curve]) -> str:
+def _by_level(chart: Chart, prefix: str) -> str:
+    curves = chart.below(prefix)
     levels = sorted(curves, key=int)
-    return ", ".join(f"{level}: {100 * curves[level].last:.2g} %" for level in levels)
+    shares = ", ".join(f"level {level} {100 * curves[level].last:.2g} %" for level in levels)
+    return shares + chart.source(f"{prefix}{levels[0]}")

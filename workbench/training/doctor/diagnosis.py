@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from workbench.training.doctor.chart import MARK
 from workbench.training.doctor.divergence import ADVICE, Divergence, read_divergence
-from workbench.training.doctor.examination import CHECKS, Doctor, Examined
+from workbench.training.doctor.examination import CHECKS, Doctor, Examined, read_lines
 from workbench.training.doctor.findings import Complaint, Finding
 
 HISTORY = "history.jsonl"
@@ -83,9 +82,7 @@ class Health:
 def diagnose(stage: str, folder: Path, final: FinalState | None = None) -> Health:
     """Read the training in ``folder`` again, from its first logged step to its last."""
     doctor = Doctor()
-    history = folder / HISTORY  # a training that stopped in its first step has none
-    text = history.read_text() if history.exists() else ""
-    lines = [json.loads(line) for line in text.splitlines()]
+    lines = read_lines(folder / HISTORY)
     doctor.replay(lines)
     watched = any(name.startswith(MARK) for line in lines for name in line)
     findings: list[Finding] = []
@@ -123,7 +120,7 @@ def _broken(final: FinalState, name: str) -> Finding:
     return Finding("finite values", final.phase, final.step, final.step, complaint)
 
 
-def to_text(health: Health) -> str:
+def health_text(health: Health) -> str:
     """A stage's health in plain words: findings with what to do, then what was looked at."""
     lines = [health.headline]
     for finding in health.findings:
@@ -144,7 +141,7 @@ def to_text(health: Health) -> str:
     return "\n".join(lines)
 
 
-def to_markdown(healths: Sequence[Health]) -> str:
+def health_markdown(healths: Sequence[Health]) -> str:
     """The health of a run's trainings, for an artifact."""
     parts = ["# Health of the trainings"]
     if not healths:
@@ -163,7 +160,7 @@ def to_markdown(healths: Sequence[Health]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_dict(health: Health) -> dict[str, Any]:
+def health_json(health: Health) -> dict[str, Any]:
     """A stage's health as plain JSON values."""
     return {
         "stage": health.stage,

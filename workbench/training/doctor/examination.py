@@ -6,8 +6,10 @@ history is read again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from workbench.training.doctor import checks, codec_checks
@@ -112,3 +114,9 @@ class Doctor:
                 look = check.look(chart, self.limits)
                 rows.append(Examined(check, phase, look.figures if look else None))
         return rows
+
+
+def read_lines(history: Path) -> list[dict[str, Any]]:
+    """Logged steps of a training; none where there is no file, or in a line cut off by a kill."""
+    text = history.read_text() if history.exists() else ""
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]

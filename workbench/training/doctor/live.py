@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from workbench.training.doctor.divergence import (
     find_origin,
     forget_divergence,
 )
-from workbench.training.doctor.examination import Doctor
+from workbench.training.doctor.examination import Doctor, read_lines
 from workbench.training.doctor.monitors import Monitor, Monitored
 from workbench.training.session import Trainee, TrainingSession
 
@@ -54,8 +53,7 @@ class LiveDoctor:
     def resume(self, history: Path) -> None:
         """Take in what was recorded before; what was found then has been said already."""
         forget_divergence(self.session.folder, self.phase)
-        if history.exists():
-            self.doctor.replay(json.loads(line) for line in history.read_text().splitlines())
+        self.doctor.replay(read_lines(history))
 
     def begin(self, step: int) -> None:
         """A step begins; its batch is about to be made."""
