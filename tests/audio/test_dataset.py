@@ -79,3 +79,62 @@ def test_short_recordings_are_padded_and_say_so(data: AudioDataset) -> None:
 def test_an_empty_split_is_an_error(data: AudioDataset) -> None:
     with pytest.raises(AudioError, match="no validation recordings"):
         data.crops("validation", 1, 100, 0, 0)
+
+
+def test_crops_start_on_the_grid_and_everywhere_on_it(data: AudioDataset) -> None:
+    starts = {"mono": set(), "stereo 44.1": set()}
+    for step in range(60):
+        crops = data.crops("train", 8, 4000, seed=0, step=step, grid=4000)
+        for index, start in zip(crops.indices, crops.starts, strict=True):
+            starts[data.clips("train")[index].example.id].add(start)
+        assert crops.lengths == (4000,) * 8
+    assert starts["mono"] == {0, 4000, 8000, 12000}
+    assert starts["stereo 44.1"] == set(range(0, 32000, 4000))
+
+
+def domains(folder: Path, shares: dict[str, float]) -> AudioDataset:
+    """Three recordings of speech (7 s in all), one of music (1 s) and one to test on."""
+    lengths = {
+        "a": ("speech", 1.0),
+        "b": ("speech", 4.0),
+        "c": ("music", 1.0),
+        "d": ("speech", 2.0),
+    }
+    found = [
+        (Example(name, "train", details={"domain": domain}), tone(8000, seconds))
+        for name, (domain, seconds) in lengths.items()
+    ]
+    found += [(Example("e", "test", details={"domain": "music"}), tone(8000, 1.0))]
+    return prepare(folder, iter(found), 8000, 1, "fingerprint", shares)
+
+
+def test_domains_have_the_shares_that_are_stated(tmp_path: Path) -> None:
+    data = domains(tmp_path, {"speech": 3.0, "music": 1.0})
+    chances = [0.75 / 7, 0.75 * 4 / 7, 0.25, 0.75 * 2 / 7]
+    assert data.chances("train").tolist() == pytest.approx(chances)
+    assert AudioDataset(tmp_path).chances("train").tolist() == pytest.approx(chances)
+    assert data.chances("test").tolist() == [1.0]
+    draws = 4000
+    music = sum(
+        data.crops("train", 100, 100, seed=0, step=step).indices.count(2)
+        for step in range(draws // 100)
+    )
+    assert abs(music - 0.25 * draws) < 4 * (draws * 0.25 * 0.75) ** 0.5  # four sigma
+
+
+def test_without_shares_every_moment_is_equally_likely(tmp_path: Path) -> None:
+    assert domains(tmp_path, {}).chances("train").tolist() == [1 / 8, 4 / 8, 1 / 8, 2 / 8]
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"speech": 1.0, "music": 1.0, "sound": 2.0}, "2 of the training crops .* 'sound'"),
+        ({"speech": 1.0}, "shares of speech, and holds recordings of the domain 'music'"),
+    ],
+)
+def test_shares_that_do_not_fit_the_recordings_are_errors(
+    shares: dict[str, float], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(AudioError, match=message):
+        domains(tmp_path, shares).crops("train", 1, 100, 0, 0)

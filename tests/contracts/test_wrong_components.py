@@ -231,6 +231,11 @@ class Tuples(Corpus):
         return [replace(e, details={"beats": (1, 2)}) for e in super().examples(split)]
 
 
+class Unnamed(Corpus):
+    def crop_shares(self):
+        return {"speech": 1.0}
+
+
 class NoModel(Task):
     def language_models(self, codec, lm):
         return {}
@@ -360,6 +365,8 @@ WRONG = [
     Wrong(CORPUS, "a fingerprint with the time in it", "fingerprint stays", plain(Restless),
           NoWeights),
     Wrong(CORPUS, "details that JSON does not have", "details are plain", plain(Tuples), NoWeights),
+    Wrong(CORPUS, "shares of domains that no example names", "shares fit the domains",
+          plain(Unnamed), NoWeights),
     Wrong(TASK, "no language model", "language models can be built", plain(NoModel), NoWeights),
     Wrong(TASK, "a metric nobody has", "names metrics", plain(UnknownMetric), NoWeights),
     Wrong(TASK, "no frame to learn", "training sequences fit the models", plain(NothingToLearn),

@@ -142,7 +142,7 @@ def shared_out(
 ) -> NDArray[np.float64]:
     """``samples`` scaled so that those of each domain sum up to its share."""
     domains = np.array([str(clip.example.details.get("domain", "")) for clip in clips])
-    unknown = sorted(set(domains) - set(shares))
+    unknown = sorted(set(domains.tolist()) - set(shares))
     if unknown:
         raise AudioError(
             f"the corpus states shares of {', '.join(shares)}, and holds recordings of the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from workbench.api.errors import AudioError
 from workbench.api.types import SPLITS, Audio, Example
 from workbench.testing.probes import upset_random_state
-from workbench.testing.subject import Subject, require
+from workbench.testing.subject import NotApplicable, Subject, require
 
 LISTENED = 6
 """Recordings of each split that are read."""
@@ -119,6 +120,25 @@ def fingerprint_stays(subject: Subject) -> None:
     )
 
 
+def shares_fit_the_domains(subject: Subject) -> None:
+    """Where it shares out training crops, every training example's domain has a share above 0."""
+    if not hasattr(subject.built, "crop_shares"):
+        raise NotApplicable("it has no crop_shares: crops are drawn in proportion to length")
+    shares = dict(subject.built.crop_shares())
+    if not shares:
+        raise NotApplicable("it states no shares: crops are drawn in proportion to length")
+    for domain, share in shares.items():
+        good = isinstance(share, int | float) and math.isfinite(share) and share > 0
+        require(good, f"the domain {domain!r} has the share {share!r}; it must be above 0")
+    for example in subject.built.examples("train"):
+        domain = example.details.get("domain")
+        require(
+            domain in shares,
+            f"{example.id!r} is of the domain {domain!r} (details['domain']), which crop_shares "
+            f"does not name: {', '.join(shares)}",
+        )
+
+
 CHECKS = (
     holds_examples,
     order_stays,
@@ -126,6 +146,7 @@ CHECKS = (
     recordings_are_sound,
     splits_share_no_recording,
     fingerprint_stays,
+    shares_fit_the_domains,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -101,6 +102,14 @@ def test_fingerprint_follows_parts_and_weights(build, parts):
             {"parts": [{"name": "synthetic-music", "weight": 0.0}]},
             r"parts\.0\.weight = 0\.0: must be above 0",
         ),
+        (
+            {"parts": [{"name": "synthetic-music", "share": 0.0}]},
+            r"parts\.0\.share = 0\.0: must be above 0",
+        ),
+        (
+            {"parts": [{"name": "synthetic-music", "share": 1.0}, {"name": "synthetic-music"}]},
+            r"parts = .*: must be a share in all of them or in none",
+        ),
     ],
 )
 def test_wrong_options_are_told_plainly(build, options, message):
@@ -108,3 +117,45 @@ def test_wrong_options_are_told_plainly(build, options, message):
         build("mixture", **options)
     assert caught.value.exit_status == 2
     assert isinstance(caught.value, RecipeError) or "foldr" in message
+
+
+def test_shares_name_the_domains_of_training_examples(build, parts):
+    corpus = build("mixture", parts=[parts("a", share=0.7), parts("b", share=0.3)])
+    assert corpus.crop_shares() == {"0-folder": 0.7, "1-folder": 0.3}
+    for example in corpus.examples("train"):
+        assert example.details["domain"] == example.id.split("/")[0]
+        assert corpus.audio(example).samples.shape == (1, 100)
+    assert build("mixture", parts=[parts("a"), parts("b")]).crop_shares() == {}
+
+
+def test_shares_of_a_mixture_within_a_mixture_multiply(build, parts):
+    inner = {"parts": [parts("a", share=3.0), parts("b", share=1.0)]}
+    outer = [{"name": "mixture", "options": inner, "share": 2.0}, parts("b", share=1.0)]
+    corpus = build("mixture", parts=outer)
+    shares = {"0-mixture/0-folder": 1.5, "0-mixture/1-folder": 0.5, "1-folder": 1.0}
+    assert corpus.crop_shares() == shares
+    found = {example.details["domain"] for example in corpus.examples("train")}
+    assert found == set(shares)
+    assert all(corpus.audio(example).samples.numel() for example in corpus.examples("train"))
+    with pytest.raises(RecipeError, match=r"parts\.0\.share = None: must be a number"):
+        build("mixture", parts=[{"name": "mixture", "options": inner}])
+
+
+def test_shares_change_the_fingerprint(build, parts):
+    mixtures = [[parts("a", share=share), parts("b", share=1.0)] for share in (1.0, 2.0)]
+    one, two = (build("mixture", parts=mixture).fingerprint() for mixture in mixtures)
+    assert one != two
+
+
+def test_crops_of_a_mixture_come_in_its_shares(catalog, parts, tmp_path):
+    """From the recipe to the crops, whatever the parts' lengths: b is twice as long as a."""
+    from workbench.pipeline.corpus import prepare_corpus
+    from workbench.pipeline.experiment import Experiment
+    from workbench.recipe.schema import Recipe, Slot
+
+    mixture = [parts("a", share=0.8), parts("b", share=0.2)]
+    recipe = Recipe(corpus=Slot("mixture", {"parts": mixture}), results=str(tmp_path / "results"))
+    codec = SimpleNamespace(sample_rate=16000, channels=1)
+    data, _ = prepare_corpus(Experiment(recipe, catalog, "cpu"), codec)
+    expected = [0.8 / 4 if c.example.id.startswith("0") else 0.2 / 8 for c in data.clips("train")]
+    assert data.chances("train").tolist() == pytest.approx(expected)
