@@ -49,7 +49,9 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("corpus", "folder"): {"path": "audio"},
     ("corpus", "manifest"): {"path": "audio/all.csv"},
     ("corpus", "huggingface"): {"path": "dataset", "validation": "", "test": ""},
-    ("corpus", "mixture"): {"parts": [{"name": "folder", "options": {"path": "audio"}}]},
+    ("corpus", "mixture"): {
+        "parts": [{"name": "folder", "options": {"path": "audio"}, "share": 1.0}],
+    },
     ("task", "music-continuation"): {},
     ("task", "tts"): {"prompt": "cross-utterance", "prompt_seconds": 1.0, "prompt_text": False},
     ("metric", "frechet"): {"encoder": {"name": "hubert", "options": SPEECH}},
