@@ -145,7 +145,7 @@ def options_of(kind: str, name: str, place: Path) -> dict[str, Any]:
         data = data.cast_column("audio", datasets.Audio(decode=False))
         datasets.DatasetDict({"train": data}).save_to_disk(place / "dataset")
     if name == "mixture":
-        part = {"name": "folder", "options": {"path": str(place / "audio")}}
+        part = {**options["parts"][0], "options": {"path": str(place / "audio")}}
         options["parts"] = [part]
     if "path" in options:
         options["path"] = str(place / options["path"])
