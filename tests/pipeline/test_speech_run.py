@@ -22,6 +22,8 @@ from workbench.recipe.load import load_recipe
 from workbench.tracking import Tracker
 
 RATE = 16000
+PLAIN = ("codec.training.steps=0", "lm.training.steps=1", "evaluation.by=[]")
+"""Overrides for a quick run whose figures are of no interest."""
 UNTOLD = {"prompt": "cross-utterance", "prompt_text": False, "prompt_seconds": 0.2}
 
 
@@ -189,7 +191,7 @@ def test_one_model_goes_on_from_the_recordings_own_beginning(
     tmp_path: Path, catalog: Catalog
 ) -> None:
     path = recipe_in(tmp_path, {"model": "delay", "prompt": "continuation", "prompt_seconds": 0.2})
-    folder = run(path, catalog, "evaluation.depths=[]", "evaluation.by=[]").folder
+    folder = run(path, catalog, *PLAIN, "evaluation.depths=[]").folder
     table = table_of(folder)
     assert "token perplexity" in table.columns
     assert [row.system for row in table.rows if row.role == "result"] == ["generated"]
@@ -203,7 +205,7 @@ def test_one_model_goes_on_from_the_recordings_own_beginning(
 
 def test_speech_needs_no_prompt(tmp_path: Path, catalog: Catalog) -> None:
     path = recipe_in(tmp_path, {"prompt": "none"})
-    folder = run(path, catalog, "evaluation.by=[]", "lm.training.steps=1").folder
+    folder = run(path, catalog, *PLAIN).folder
     assert not (folder / "audio" / "prompt").exists()
     items = json.loads((folder / "listening.json").read_text())
     assert all(item["prompt"] is None for item in items)
