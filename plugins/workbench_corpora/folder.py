@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from workbench import AUDIO_SUFFIXES, Audio, Example, RecipeError, Split, read_audio
 from workbench_corpora.options import FolderOptions
-from workbench_corpora.recordings import long_enough, stamp
+from workbench_corpora.recordings import audio_files, long_enough, stamp
 from workbench_corpora.splits import SPLIT_NAMES, held_out
 
 
@@ -22,7 +21,7 @@ class Folder:
             raise RecipeError(
                 [f"path = {options.path!r}: there is no such folder"], "folder corpus"
             )
-        self._files = sorted(_audio_files(self._root))
+        self._files = sorted(audio_files(self._root))
         if not self._files:
             known = ", ".join(sorted(AUDIO_SUFFIXES))
             raise RecipeError(
@@ -65,22 +64,3 @@ class Folder:
         shares: dict[Split, float] = {"test": options.test, "validation": options.validation}
         missing = {s: share for s, share in shares.items() if s not in named.values()}
         return {**named, **held_out(pool, missing)}
-
-
-def _audio_files(root: Path) -> Iterator[str]:
-    """Relative paths, with forward slashes, of the audio files below ``root``; links are followed.
-
-    Hidden files and folders are passed over; so is a link to a folder that was already seen.
-    """
-    seen = {os.path.realpath(root)}
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        kept = []
-        for subfolder in sorted(subfolders):
-            real = os.path.realpath(os.path.join(folder, subfolder))
-            if not subfolder.startswith(".") and real not in seen:
-                seen.add(real)
-                kept.append(subfolder)
-        subfolders[:] = kept
-        for name in names:
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                yield (Path(folder) / name).relative_to(root).as_posix()

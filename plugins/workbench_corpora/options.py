@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from workbench import Slot, slots
@@ -185,6 +185,44 @@ class ManifestOptions:
     def __post_init__(self) -> None:
         _require(bool(self.path), "path", self.path, "the manifest's file name")
         _check_shares(self.validation, self.test)
+        _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
+
+
+@dataclass
+class SoundFolderOptions:
+    """Options of a public data set of sounds on disk."""
+
+    path: str = ""
+    """The folder that it was unpacked into: the one with `train.csv` or `dataset/train.csv`
+    (AudioCaps), the captions' tables or `clotho_csv_files` (Clotho), `meta/esc50.csv` (ESC-50),
+    `FSD50K.ground_truth` (FSD50K)."""
+    layout: Literal["audiocaps", "clotho", "esc50", "fsd50k"] = "audiocaps"
+    """The data set whose layout it is; its own splits are kept."""
+    label_caption: str = "the sound of {}"
+    """ESC-50 and FSD50K, which have labels: the caption made of one, which takes the place of the
+    braces. Empty for no captions."""
+    test_fold: int = 5
+    """ESC-50: fold that is tested on; the data set's figures are means over its five folds."""
+    validation_fold: int = 4
+    """ESC-50: fold that is validated on; 0 for none."""
+    esc10: bool = False
+    """ESC-50: only the ten classes of ESC-10."""
+    min_seconds: float = 0.0
+    """Shorter recordings are skipped, and reported as such."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "path", self.path, "the folder that the data set was unpacked to")
+        right = not self.label_caption or self.label_caption.count("{}") == 1
+        _require(right, "label_caption", self.label_caption, "empty, or a text with {} in it")
+        _require(1 <= self.test_fold <= 5, "test_fold", self.test_fold, "a fold from 1 to 5")
+        fold = self.validation_fold
+        right = 0 <= fold <= 5 and fold != self.test_fold
+        _require(right, "validation_fold", fold, f"0, or a fold from 1 to 5 but {self.test_fold}")
+        for option in fields(self):
+            if option.name in ("test_fold", "validation_fold", "esc10") and self.layout != "esc50":
+                value = getattr(self, option.name)
+                must = f"{option.default!r}, except with the layout esc50"
+                _require(value == option.default, option.name, value, must)
         _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
 
 

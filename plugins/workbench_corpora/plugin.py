@@ -10,6 +10,7 @@ from workbench_corpora.options import (
     HuggingFaceOptions,
     ManifestOptions,
     MixtureOptions,
+    SoundFolderOptions,
     SyntheticMusicOptions,
     SyntheticSoundOptions,
     SyntheticSpeechOptions,
@@ -53,6 +54,12 @@ def _huggingface(options: HuggingFaceOptions, _context: BuildContext) -> Corpus:
     from workbench_corpora.huggingface import HuggingFaceData
 
     return HuggingFaceData(options)
+
+
+def _sound_folder(options: SoundFolderOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.sound_folder import SoundFolder
+
+    return SoundFolder(options)
 
 
 def _mixture(options: MixtureOptions, context: BuildContext) -> Corpus:
@@ -110,6 +117,12 @@ def workbench_corpora() -> list[Component]:
             "A data set of the Hugging Face Hub or on disk, streaming too (extra: huggingface)",
             HuggingFaceOptions,
             _huggingface,
+        ),
+        Component(
+            "sound-folder",
+            "AudioCaps, Clotho, ESC-50, FSD50K as published, with captions or labels",
+            SoundFolderOptions,
+            _sound_folder,
         ),
         Component(
             "mixture",

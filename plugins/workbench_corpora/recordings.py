@@ -1,12 +1,13 @@
-"""What the corpora of files share: checks on a recording, and stamps of files."""
+"""What the corpora of files share: files below a folder, their stamps, checks on a recording."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from workbench import Audio, AudioError
+from workbench import AUDIO_SUFFIXES, Audio, AudioError
 
 
 def long_enough(audio: Audio, min_seconds: float, name: str) -> Audio:
@@ -32,3 +33,22 @@ def stamp(files: Iterable[tuple[str, Path]], *context: str) -> str:
     for part in context:
         digest.update(f"\0{part}".encode())
     return digest.hexdigest()
+
+
+def audio_files(root: Path) -> Iterator[str]:
+    """Relative paths, with forward slashes, of the audio files below ``root``; links are followed.
+
+    Hidden files and folders are passed over; so is a link to a folder that was already seen.
+    """
+    seen = {os.path.realpath(root)}
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        kept = []
+        for subfolder in sorted(subfolders):
+            real = os.path.realpath(os.path.join(folder, subfolder))
+            if not subfolder.startswith(".") and real not in seen:
+                seen.add(real)
+                kept.append(subfolder)
+        subfolders[:] = kept
+        for name in names:
+            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
+                yield (Path(folder) / name).relative_to(root).as_posix()

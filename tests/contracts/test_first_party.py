@@ -49,6 +49,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("corpus", "folder"): {"path": "audio"},
     ("corpus", "manifest"): {"path": "audio/all.csv"},
     ("corpus", "huggingface"): {"path": "dataset", "validation": "", "test": ""},
+    ("corpus", "sound-folder"): {"path": "audio"},
     ("corpus", "mixture"): {
         "parts": [{"name": "folder", "options": {"path": "audio"}, "share": 1.0}],
     },
@@ -68,6 +69,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     },
 }  # fmt: skip
 """Small options for each component; a component without an entry fails the first test."""
+CAPTIONS = "audiocap_id,youtube_id,start_time,caption\n1,0,0,rain\n2,1,5,wind\n"
 FULL_SIZE = {"encodec"}
 """Models without a small size: they are given no minute of audio."""
 
@@ -118,13 +120,14 @@ def save_tiny(name: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A folder with recordings, a manifest of them, a data set, and small checkpoints."""
+    """A folder with recordings, tables of them, a data set, and small checkpoints."""
     folder = tmp_path_factory.mktemp("contracts")
     names = [f"{number}.wav" for number in range(8)]
     for number, name in enumerate(names):
         tone = 0.3 * torch.sin(torch.arange(4000.0)[None] * 0.05 * (number + 1))
         write_audio(folder / "audio" / name, Audio(tone, 8000))
     (folder / "audio" / "all.csv").write_text("path\n" + "\n".join(names) + "\n")
+    (folder / "audio" / "train.csv").write_text(CAPTIONS)
     return folder
 
 
