@@ -165,6 +165,38 @@ class FolderOptions:
 
 
 @dataclass
+class SpeechFolderOptions:
+    """Options of a public speech corpus on disk."""
+
+    path: str = ""
+    """The folder that was unpacked: the one that holds `train-clean-100` and so on (LibriTTS,
+    LibriSpeech), `train` and `test` (AISHELL-3), a language's folder or the one that holds several
+    (Multilingual LibriSpeech, Common Voice)."""
+    layout: Literal["libritts", "librispeech", "mls", "aishell3", "common-voice"] = "libritts"
+    """The corpus whose layout it is."""
+    subsets: list[str] = field(default_factory=list)
+    """Subsets to take, such as `train-clean-100` and `test-clean`; empty for all there are. Names
+    beginning with `dev` are for validation, with `test` for testing."""
+    languages: list[str] = field(default_factory=list)
+    """Languages to take, such as `es`, where the folder holds several; empty for all."""
+    original_text: bool = False
+    """LibriTTS: take the text as printed, with its numbers and abbreviations, not as read out."""
+    validation: float = 0.05
+    """Share of the training speakers held out for validation, where no subset is for it."""
+    test: float = 0.05
+    """Share of the training speakers held out for testing, where no subset is for it."""
+    min_seconds: float = 0.0
+    """Shorter recordings are skipped, and reported as such."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "path", self.path, "the corpus' folder")
+        right = self.layout == "libritts" or not self.original_text
+        _require(right, "original_text", self.original_text, "false, except with LibriTTS")
+        _check_shares(self.validation, self.test)
+        _require(self.min_seconds >= 0, "min_seconds", self.min_seconds, "at least 0")
+
+
+@dataclass
 class ManifestOptions:
     """Options of a corpus that a JSONL, CSV or TSV file lists."""
 

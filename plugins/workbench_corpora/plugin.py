@@ -11,6 +11,7 @@ from workbench_corpora.options import (
     ManifestOptions,
     MixtureOptions,
     SoundFolderOptions,
+    SpeechFolderOptions,
     SyntheticMusicOptions,
     SyntheticSoundOptions,
     SyntheticSpeechOptions,
@@ -42,6 +43,12 @@ def _folder(options: FolderOptions, _context: BuildContext) -> Corpus:
     from workbench_corpora.folder import Folder
 
     return Folder(options)
+
+
+def _speech_folder(options: SpeechFolderOptions, _context: BuildContext) -> Corpus:
+    from workbench_corpora.speech_folder import SpeechFolder
+
+    return SpeechFolder(options)
 
 
 def _manifest(options: ManifestOptions, _context: BuildContext) -> Corpus:
@@ -105,6 +112,12 @@ def workbench_corpora() -> list[Component]:
             "All audio files below a folder (WAV, FLAC, Ogg, Opus, MP3, AIFF; any rate, channels)",
             FolderOptions,
             _folder,
+        ),
+        Component(
+            "speech-folder",
+            "LibriTTS, LibriSpeech, Multilingual LibriSpeech, AISHELL-3, Common Voice as published",
+            SpeechFolderOptions,
+            _speech_folder,
         ),
         Component(
             "manifest",

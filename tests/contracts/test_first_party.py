@@ -44,9 +44,10 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("codec", "mimi"): {"weights": "folder", "codebooks": 4},
     ("codec", "hf_xcodec"): {"weights": "folder"},
     ("corpus", "synthetic-music"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
-    ("corpus", "synthetic-speech"): {"train": 4, "validation": 2, "test": 2, "variety": 0.5},
     ("corpus", "synthetic-sound"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
+    ("corpus", "synthetic-speech"): {"train": 4, "validation": 2, "test": 2, "variety": 0.5},
     ("corpus", "folder"): {"path": "audio"},
+    ("corpus", "speech-folder"): {"path": "libritts"},
     ("corpus", "manifest"): {"path": "audio/all.csv"},
     ("corpus", "huggingface"): {"path": "dataset", "validation": "", "test": ""},
     ("corpus", "sound-folder"): {"path": "audio"},
@@ -126,6 +127,9 @@ def place(tmp_path_factory) -> Path:
     for number, name in enumerate(names):
         tone = 0.3 * torch.sin(torch.arange(4000.0)[None] * 0.05 * (number + 1))
         write_audio(folder / "audio" / name, Audio(tone, 8000))
+        spoken = folder / "libritts" / "train-clean-100" / f"{number}" / "1" / name
+        write_audio(spoken, Audio(tone, 8000))
+        spoken.with_suffix(".normalized.txt").write_text("a tone")
     (folder / "audio" / "all.csv").write_text("path\n" + "\n".join(names) + "\n")
     (folder / "audio" / "train.csv").write_text(CAPTIONS)
     return folder
