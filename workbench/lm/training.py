@@ -20,6 +20,7 @@ from workbench.lm.collate import LMBatch, collate
 from workbench.lm.drawing import SequenceDrawer
 from workbench.lm.refine import collate_stage
 from workbench.lm.transformer import TransformerLM
+from workbench.training.doctor.monitors import BatchMonitor
 
 if TYPE_CHECKING:
     from workbench.api.protocols import Task
@@ -54,6 +55,7 @@ class LMTrainee:
         self.optimizer = torch.optim.AdamW(
             groups, lr=settings.learning_rate, betas=betas, fused=True
         )
+        self.monitor = BatchMonitor(model, lambda batch: batch.rows)
 
     def modules(self) -> dict[str, nn.Module]:
         """The model."""

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from workbench.audio.encoder import WaveformEncoder
 from workbench.training.clustering import kmeans, nearest
+from workbench.training.doctor.monitors import BatchMonitor, Monitors, TeacherMonitor
 from workbench.training.loop import adamw
 
 if TYPE_CHECKING:
@@ -164,6 +165,11 @@ class MaskedPrediction:
         self.heads = nn.ModuleDict(heads).to(device)
         parameters = [*encoder.parameters(), *self.heads.parameters()]
         self.optimizer = adamw(parameters, settings)
+        head = next(iter(self.heads.values()))
+        self.monitor = Monitors(
+            BatchMonitor(head, lambda batch: batch),
+            TeacherMonitor(dict(self.teachers.items()), [self.optimizer]),
+        )
 
     def modules(self) -> dict[str, nn.Module]:
         """Encoder, prediction heads, and teachers with their clusters."""

@@ -201,7 +201,7 @@ class TeacherMonitor(StepMonitor):
 
     def modules(self) -> dict[str, nn.Module]:
         """The teachers."""
-        return self.teachers
+        return {f"teacher {name}": teacher for name, teacher in self.teachers.items()}
 
 
 def distinct(rows: Tensor) -> int:
