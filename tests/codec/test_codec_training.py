@@ -222,6 +222,19 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_pat
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_a_single_process_trains_without_a_collective(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a collective was called in a single process")
+
+    for name in ("broadcast", "all_reduce", "all_gather", "all_gather_object", "barrier"):
+        monkeypatch.setattr(torch.distributed, name, refuse)
+    codec = fresh_codec(balance=True)
+    codec.fit(tone_data(tmp_path / "data"), session_in(tmp_path, replace(SETTINGS, steps=3)))
+    assert int(codec.quantizer.steps) == 3
+
+
 def test_the_seed_alone_decides_the_training(tmp_path: Path) -> None:
     data = tone_data(tmp_path / "data")
     found = []

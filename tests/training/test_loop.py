@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from workbench import TrainingSession, TrainingSettings
-from workbench.api.errors import TrainingDiverged, WeightsError
+from workbench.api.errors import RecipeError, TrainingDiverged, WeightsError
 from workbench.training.loop import adamw, learning_rate_factor
 from workbench.training.session import Optimise
 
@@ -195,3 +195,31 @@ def test_stages_of_one_process_may_differ_in_precision(tmp_path: Path) -> None:
         session.fit(trainee, batches, phase=f"{len(list(tmp_path.iterdir()))}")
         hook.remove()
         assert seen == [torch.bfloat16 if precision == "bf16" else torch.float32]
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.0])
+def test_gradients_are_clipped_to_the_norm(limit: float, tmp_path: Path) -> None:
+    settings = TrainingSettings(steps=1, clip_norm=limit, warmup_steps=0, log_every=1)
+    trainee = Regression(settings)
+    trainee.optimizer = torch.optim.SGD(trainee.net.parameters(), lr=1.0)
+    before, norms = weights(trainee), []
+    original = trainee.step
+
+    def step(batch: Tensor, number: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
+        def noted(loss: Tensor, name: str) -> Tensor:
+            norms.append(float(optimise(loss, name)))
+            return torch.tensor(norms[-1])
+
+        return original(batch, number, noted)
+
+    trainee.step = step  # type: ignore[method-assign]
+    TrainingSession(settings, tmp_path).fit(trainee, batches)
+    steps = [after - start for start, after in zip(before, weights(trainee), strict=True)]
+    moved = float(torch.cat([step.flatten() for step in steps]).norm())
+    assert norms[0] > 0.1  # what optimise returns is the norm before clipping
+    assert moved == pytest.approx(limit or norms[0], rel=1e-3)
+
+
+def test_half_precision_without_a_gpu_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="precision = 'fp16': needs a GPU"):
+        TrainingSession(TrainingSettings(precision="fp16"), tmp_path, device="cpu")

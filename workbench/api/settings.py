@@ -90,7 +90,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     """Gradients are scaled down to this norm; 0 turns clipping off."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the forward and backward pass; weights stay in fp32."""
+    """Arithmetic of the forward and backward pass; weights stay in fp32. `fp16` needs a GPU."""
     accumulate: int = 1
     """Rounds that a batch is split into, to fit memory."""
     ema_decay: float = 0.0

@@ -13,6 +13,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from workbench.api.errors import RecipeError
 from workbench.api.settings import TrainingSettings
 from workbench.audio.dataset import AudioDataset, Crops
 from workbench.training.doctor.findings import Finding
@@ -141,4 +142,7 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
     mixed = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[precision]
     # Accelerate keeps one precision for a process; our stages may each have another.
     AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+    accelerator = Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+    if precision == "fp16" and accelerator.device.type == "cpu":  # where it would have no effect
+        raise RecipeError(["precision = 'fp16': needs a GPU; on a CPU use 'bf16' or 'fp32'"])
+    return accelerator
