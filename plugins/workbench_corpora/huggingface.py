@@ -66,8 +66,13 @@ class HuggingFaceData:
         columns = {key: getattr(self._options, f"{key}_column") for key in _TEXTS}
         used = {key: column for key, column in columns.items() if column}
         for number, row in enumerate(self._metadata(split, list(used.values()))):
-            texts = {key: str(row[column]) for key, column in used.items() if row[column]}
-            yield Example(id=f"{split}-{number:07d}", split=split, details={}, **texts)
+            texts = {key: row[column] for key, column in used.items() if row[column]}
+            details: dict[str, Any] = {}
+            if isinstance(texts.get("caption"), list):
+                details["captions"] = texts["caption"]
+                texts["caption"] = texts["caption"][0]
+            strings = {key: str(text) for key, text in texts.items()}
+            yield Example(id=f"{split}-{number:07d}", split=split, details=details, **strings)
 
     def audio(self, example: Example) -> Audio:
         """The recording of a row, at its own rate.

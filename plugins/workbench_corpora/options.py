@@ -285,7 +285,7 @@ class HuggingFaceOptions:
     speaker_column: str = ""
     """Column of the speakers; empty for none."""
     caption_column: str = ""
-    """Column of the captions; empty for none."""
+    """Column of the captions, each a text or a list of several; empty for none."""
     streaming: bool = False
     """Read the data set as it is used, without downloading it as a whole."""
     limit: int = 0

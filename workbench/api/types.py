@@ -81,7 +81,8 @@ class Example:
     """One item of a corpus: what is known about a recording, not the recording itself.
 
     ``id`` is unique within its corpus. ``details`` holds whatever else the corpus knows, as plain
-    JSON values (the synthesised music's score, say).
+    JSON values (the synthesised music's score, say); where a recording has several captions,
+    ``details["captions"]`` lists all, and the first is ``caption``.
     """
 
     id: str

@@ -64,6 +64,26 @@ def _no_network_and_own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("streaming", [False, True])
+def test_a_column_of_lists_holds_several_captions(build, tmp_path, streaming):
+    captions = [["rain falls", "it rains", "rain"], ["a dog barks"], []]
+    data = table("test").add_column("captions", captions)
+    data.save_to_disk(str(tmp_path / "several"))
+    corpus = build(
+        "huggingface",
+        path=str(tmp_path / "several"),
+        train="train",
+        validation="",
+        test="",
+        caption_column="captions",
+        streaming=streaming,
+    )
+    rain, dog, nothing = corpus.examples("train")
+    assert (rain.caption, rain.details) == ("rain falls", {"captions": captions[0]})
+    assert (dog.caption, dog.details) == ("a dog barks", {"captions": captions[1]})
+    assert (nothing.caption, nothing.details) == (None, {})
+
+
+@pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("kind", ["saved", "parquet"])
 def test_rows_become_examples_with_their_audio(build, request, kind, streaming):
     corpus = build(
