@@ -77,10 +77,6 @@ def find_origin(
     if not all_finite(batch):
         return "the batch itself, as it was read from the data"
     parts = {**trainee.modules(), **others}
-    for part, module in parts.items():
-        for key, tensor in module.state_dict(keep_vars=True).items():
-            if not all_finite(tensor):
-                return f"the weight or buffer {part}.{key}, already before the step"
     found: list[str] = []
 
     def stop(loss: Tensor, optimizer: str) -> Tensor:
@@ -120,10 +116,8 @@ def _watched(parts: Mapping[str, nn.Module], found: list[str]) -> Iterator[None]
     handles: list[RemovableHandle] = []
 
     def forward(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        del module
         if not all_finite(output):
-            made = "its input was finite" if all_finite(inputs) else "its input was not finite"
-            found.append(f"the output of {path} ({made})")
+            found.append(f"the output of {path} ({_circumstance(path, module, inputs)})")
             raise _Found
         for tensor in _tensors(output):
             if tensor.requires_grad:
@@ -142,6 +136,16 @@ def _watched(parts: Mapping[str, nn.Module], found: list[str]) -> Iterator[None]
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _circumstance(path: str, module: nn.Module, inputs: Any) -> str:
+    """Whether a module was given what it yields, holds it, or made it."""
+    if not all_finite(inputs):
+        return "its input was not finite"
+    for key, tensor in module.state_dict(keep_vars=True).items():
+        if not all_finite(tensor):
+            return f"its input was finite, {path}.{key} is not"
+    return "its input was finite"
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
