@@ -213,6 +213,17 @@ def test_features_of_another_training_are_refused(data: AudioDataset, tmp_path: 
         codec.fit(data, session(tmp_path))
 
 
+def test_the_control_without_a_teacher_hears_the_same_crops(
+    data: AudioDataset, tmp_path: Path
+) -> None:
+    control, taught = small_codec(), codec_with(STORED)
+    control.config.teaching = STORED
+    ours, theirs = (crops_of(codec, data, session(tmp_path))(3) for codec in (control, taught))
+    assert torch.equal(ours.wav, theirs.wav)
+    control.fit(data, session(tmp_path))
+    assert int(control.quantizer.steps) == 6
+
+
 def test_what_features_depend_on(data: AudioDataset) -> None:
     def inputs(seconds: float = 0.2, **changes: object) -> object:
         teaching = replace(STORED, **changes)  # type: ignore[arg-type]

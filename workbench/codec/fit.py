@@ -81,13 +81,13 @@ def feature_source(
     stored: Path | None = None,
     split: Split = "train",
 ) -> FeatureSource:
-    """What the codec's options say that its teachers hear."""
-    if codec.config.teaching.hears == "crop":
+    """What the codec's options say that its teachers hear; nothing without a teacher."""
+    if codec.config.teaching.hears == "crop" or not codec.config.teachers:
         return CropFeatures(codec)
     hearing = Hearing.of(codec, settings)
     if stored is not None:
         return StoredFeatures(codec, data, hearing, stored)
-    if split == "train" and codec.config.teaching.store != "none" and codec.teachers:
+    if split == "train" and codec.config.teaching.store != "none":
         raise WorkbenchError(
             f"teaching.store = {codec.config.teaching.store!r}: fit needs the folder that "
             "write_features filled; set it to none to hear the teachers anew for each batch"
