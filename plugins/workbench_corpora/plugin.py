@@ -1,4 +1,4 @@
-"""Registers the corpora: the embedded music, folders, manifests, Hugging Face data, mixtures."""
+"""Registers the corpora: embedded ones, folders, manifests, public data sets, mixtures."""
 
 from __future__ import annotations
 
