@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -18,9 +19,11 @@ from workbench_corpora.speech.acoustics import Wave, recorded
 from workbench_corpora.speech.sentences import Rules, Utterance, draw_utterance
 from workbench_corpora.speech.speakers import NATIVE, Speaker, speakers
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same options give other audio or texts; a test reminds of it."""
 
+_AHEAD = 4
+"""Utterances that are spoken ahead, since recordings are mostly asked for in order."""
 _SILENCE = 0.08
 """Seconds before the first sound and after the last."""
 
@@ -41,6 +44,8 @@ class SyntheticSpeech:
         )
         self._speakers = self._cast()
         self._known: dict[Split, list[Example]] = {}
+        self._speaking = ThreadPoolExecutor(max_workers=1)
+        self._spoken: dict[tuple[Split, int], Future[Speech]] = {}
 
     def fingerprint(self) -> str:
         """Hash of the generator's and espeak-ng's versions and of all options."""
@@ -56,13 +61,24 @@ class SyntheticSpeech:
     def audio(self, example: Example) -> Audio:
         """The recording of an utterance, mono."""
         index = int(example.id.rsplit("-", 1)[1])
-        utterance = self._utterance(example.split, index)
         rate = self._options.sample_rate
-        speech = self._espeak.speak(utterance.text, utterance.voice)
+        speech = self._speech(example.split, index)
         draws = Draws("recording", self._options.seed, example.split, index)
-        wave = _padded(speech, utterance.speaker.formants, rate)
+        formants = self._utterance(example.split, index).speaker.formants
+        wave = _padded(speech, formants, rate)
         wave = recorded(wave, rate, draws, self._options.variety)
         return Audio(torch.from_numpy(wave)[None], rate)
+
+    def _speech(self, split: Split, index: int) -> Speech:
+        """What espeak-ng says; it goes on to the next utterances while this one is dealt with."""
+        if (split, index) not in self._spoken:
+            self._spoken.clear()
+        for near in range(index, min(index + _AHEAD, self._sizes[split])):
+            if (split, near) not in self._spoken:
+                utterance = self._utterance(split, near)
+                told = self._speaking.submit(self._espeak.speak, utterance.text, utterance.voice)
+                self._spoken[split, near] = told
+        return self._spoken.pop((split, index)).result()
 
     def _cast(self) -> dict[Split, list[Speaker]]:
         """The speakers of each split."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from workbench_corpora.draws import Draws
 
@@ -19,6 +20,10 @@ _SNR_DB = (10.0, 30.0)
 _GAIN_DB = (-8.0, 4.0)
 _REVERBERANT = 0.5
 """Share of the recordings with reverberation, at full variety."""
+_DECAY = (0.03, 0.12)
+"""Time constant of a room's answer in seconds."""
+_WET = (0.2, 0.7)
+"""Level of a room's answer relative to the direct sound."""
 
 
 def recorded(speech: Wave, sample_rate: int, draws: Draws, variety: float) -> Wave:
@@ -31,37 +36,35 @@ def recorded(speech: Wave, sample_rate: int, draws: Draws, variety: float) -> Wa
     wave = speech.astype(np.float64)
     level = _LEVEL
     if variety > 0:
-        wave = _equalised(wave, sample_rate, draws, variety)
-        if draws.chance(_REVERBERANT * variety):
-            wave = _in_room(wave, sample_rate, draws)
-        wave = wave + _noise(wave, sample_rate, draws, variety)
+        wave = _in_place(wave, sample_rate, draws, variety)
+        wave += _noise(wave, sample_rate, draws, variety)
         level += variety * draws.uniform(*_GAIN_DB)
     gain = 10 ** (level / 20) / max(float(np.sqrt(np.mean(wave**2))), 1e-9)
     gain = min(gain, _PEAK / max(float(np.max(np.abs(wave))), 1e-9))
     return (np.round(wave * gain * 32768) / 32768).astype(np.float32)
 
 
-def _equalised(
+def _in_place(
     wave: NDArray[np.float64], sample_rate: int, draws: Draws, variety: float
 ) -> NDArray[np.float64]:
-    """Bands raised and lowered, without a shift in time."""
+    """Bands raised and lowered, without a shift in time, and maybe a room's answer."""
+    size = int(next_fast_len(len(wave) + int(4 * _DECAY[1] * sample_rate), real=True))
     gains = [variety * draws.uniform(-_BAND_DB, _BAND_DB) for _ in _BAND_HZ]
-    hz = np.fft.rfftfreq(len(wave), 1 / sample_rate)
+    hz = np.fft.rfftfreq(size, 1 / sample_rate)
     decibels = np.interp(np.log2(np.maximum(hz, 1.0)), np.log2(_BAND_HZ), gains)
-    filtered = np.fft.rfft(wave) * 10 ** (decibels / 20)
-    return np.asarray(np.fft.irfft(filtered, len(wave)), dtype=np.float64)
+    spectrum = np.fft.rfft(wave, size) * 10 ** (decibels / 20)
+    if draws.chance(_REVERBERANT * variety):
+        spectrum *= 1 + np.fft.rfft(_room(sample_rate, draws), size)
+    return np.asarray(np.fft.irfft(spectrum, size)[: len(wave)], dtype=np.float64)
 
 
-def _in_room(wave: NDArray[np.float64], sample_rate: int, draws: Draws) -> NDArray[np.float64]:
-    """Direct sound and the room's answer, noise that dies away."""
-    decay, wet = draws.uniform(0.03, 0.12), draws.uniform(0.2, 0.7)
+def _room(sample_rate: int, draws: Draws) -> NDArray[np.float64]:
+    """What a room adds to a click: noise that dies away."""
+    decay, wet = draws.uniform(*_DECAY), draws.uniform(*_WET)
     tail = int(4 * decay * sample_rate)
     response = _white(tail, draws) * np.exp(-np.arange(tail) / (decay * sample_rate))
     response[: sample_rate // 200] = 0.0  # the first 5 ms are the direct sound's alone
-    response *= wet / np.sqrt(float(np.sum(response**2)))
-    size = 1 << (len(wave) + tail).bit_length()
-    answer = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)
-    return np.asarray(wave + answer[: len(wave)], dtype=np.float64)
+    return np.asarray(response * wet / np.sqrt(float(np.sum(response**2))), dtype=np.float64)
 
 
 def _noise(
@@ -69,8 +72,10 @@ def _noise(
 ) -> NDArray[np.float64]:
     """Noise from white to brown; below full variety it is softer by 30 dB for each 1 missing."""
     slope, ratio = draws.uniform(0.0, 1.0), draws.uniform(*_SNR_DB) + 30.0 * (1 - variety)
-    hz = np.maximum(np.fft.rfftfreq(len(wave), 1 / sample_rate), 50.0)
-    coloured = np.fft.irfft(np.fft.rfft(_white(len(wave), draws)) * hz**-slope, len(wave))
+    size = int(next_fast_len(len(wave), real=True))
+    hz = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), 50.0)
+    spectrum = np.fft.rfft(_white(size, draws)) * hz**-slope
+    coloured = np.fft.irfft(spectrum, size)[: len(wave)]
     share = np.sqrt(float(np.mean(wave**2)) / max(float(np.mean(coloured**2)), 1e-20))
     return np.asarray(coloured * share * 10 ** (-ratio / 20), dtype=np.float64)
 
