@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from workbench_codecs.encodec_codec import EncodecCodec
     from workbench_codecs.transformers_codecs import TransformersCodec
 
-EMBEDDED = Path(__file__).parent / "weights" / "tiny"
+WEIGHTS = Path(__file__).parent / "weights"
+EMBEDDED = {"embedded": WEIGHTS / "tiny", "embedded-speech": WEIGHTS / "speech_tiny"}
+"""Weights that are shipped, by the name that recipes give them."""
 
 
 @dataclass
@@ -21,8 +23,9 @@ class XCodecOptions(XCodecConfig):
     """Options of the codec ``xcodec``: the engine's own, and where its weights come from."""
 
     weights: str = "embedded"
-    """``embedded`` (a tiny one trained on synthesised music), ``scratch``, a folder, a Hugging Face
-    id, or a ``.pth`` of the public code. Trained weights decide the architecture."""
+    """``embedded`` (a tiny one trained on synthesised music), ``embedded-speech`` (on synthesised
+    speech), ``scratch``, a folder, a Hugging Face id, or a ``.pth`` of the public code. Trained
+    weights decide the architecture."""
 
 
 @dataclass
@@ -86,12 +89,11 @@ def build_xcodec(options: XCodecOptions, context: BuildContext) -> XCodec:
 
     names = [field.name for field in fields(XCodecConfig)]
     config = XCodecConfig(**{name: getattr(options, name) for name in names})
-    codec = (
-        scratch_codec(config, context.encoders, context.seed)
-        if options.weights == "scratch"
-        else trained_codec(options.weights, config, context.encoders, EMBEDDED)
-    )
-    return codec.to(context.device)
+    if options.weights == "scratch":
+        return scratch_codec(config, context.encoders, context.seed).to(context.device)
+    shipped = EMBEDDED.get(options.weights)
+    source, folder = ("embedded", shipped) if shipped else (options.weights, EMBEDDED["embedded"])
+    return trained_codec(source, config, context.encoders, folder).to(context.device)
 
 
 def _build_encodec(options: EncodecOptions, context: BuildContext) -> EncodecCodec:

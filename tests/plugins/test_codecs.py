@@ -193,3 +193,17 @@ def test_a_trained_codec_comes_back_by_its_folder(catalog: Catalog, tmp_path: Pa
     again = build(catalog, "xcodec", {"weights": str(tmp_path)})
     wav = noise(codec, 1, 1600)
     assert torch.equal(again.encode(wav).values, codec.encode(wav).values)
+
+
+def test_shipped_weights_are_chosen_by_name(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import workbench_codecs.plugin as plugin
+
+    build(catalog, "xcodec", SMALL_XCODEC).save(tmp_path)
+    monkeypatch.setitem(plugin.EMBEDDED, "embedded-speech", tmp_path)
+    speech = build(catalog, "xcodec", {"weights": "embedded-speech"})
+    assert (speech.config.hop, speech.num_codebooks) == (160, 2)
+    monkeypatch.setitem(plugin.EMBEDDED, "embedded-speech", tmp_path / "nothing")
+    with pytest.raises(WeightsError, match=r"ships no embedded weights here \(looked in .*nothing"):
+        build(catalog, "xcodec", {"weights": "embedded-speech"})
