@@ -96,7 +96,8 @@ class ClapMel(nn.Module):
             pad_mode="reflect",
             return_complex=True,
         )
-        power = spectrum.abs().square().transpose(1, 2) @ self.filters
+        power = spectrum.real.square() + spectrum.imag.square()  # quicker than by abs
+        power = power.transpose(1, 2) @ self.filters
         return 10.0 * power.clamp_min(1e-10).log10()
 
 

@@ -26,11 +26,11 @@ class ClapSize:
     """Samples from one frame of its mel spectrum to the next."""
     mels: int = 64
     """Mel bands, between 50 Hz and half the sample rate (14 kHz at most)."""
-    patch_width: int = 32
+    patch_width: int = 28
     """Channels of the first audio stage; each that follows has twice as many, at half the rate."""
     depths: list[int] = field(default_factory=lambda: [1, 1, 2, 1])
     """Transformer blocks in each audio stage."""
-    heads: list[int] = field(default_factory=lambda: [2, 4, 8, 8])
+    heads: list[int] = field(default_factory=lambda: [2, 4, 8, 16])
     """Attention heads in each audio stage; each must divide its stage's channels."""
     text_width: int = 128
     """Width of the text tower."""
