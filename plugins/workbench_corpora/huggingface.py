@@ -31,6 +31,8 @@ except ImportError as error:
     ) from error
 
 _TEXTS = ("text", "language", "speaker", "caption")
+_EMPTY: tuple[object, ...] = (None, "", [])
+"""What a cell holds that says nothing; a speaker's number may be 0."""
 
 
 class HuggingFaceData:
@@ -63,14 +65,18 @@ class HuggingFaceData:
         """The rows of one split, in their order; reads no audio."""
         if split not in self._splits:
             return
-        columns = {key: getattr(self._options, f"{key}_column") for key in _TEXTS}
+        options = self._options
+        columns = {key: getattr(options, f"{key}_column") for key in _TEXTS}
         used = {key: column for key, column in columns.items() if column}
-        for number, row in enumerate(self._metadata(split, list(used.values()))):
-            texts = {key: row[column] for key, column in used.items() if row[column]}
-            details: dict[str, Any] = {}
+        wanted = dict.fromkeys((*used.values(), *options.detail_columns))
+        for number, row in enumerate(self._metadata(split, list(wanted))):
+            texts = {key: row[name] for key, name in used.items() if row[name] not in _EMPTY}
+            details = {name: row[name] for name in options.detail_columns}
             if isinstance(texts.get("caption"), list):
                 details["captions"] = texts["caption"]
                 texts["caption"] = texts["caption"][0]
+            if options.language:
+                texts.setdefault("language", options.language)
             strings = {key: str(text) for key, text in texts.items()}
             yield Example(id=f"{split}-{number:07d}", split=split, details=details, **strings)
 
@@ -97,13 +103,14 @@ class HuggingFaceData:
         others = [name for name in rows.features if name != self._options.audio_column]
         if columns or others:
             rows = rows.select_columns(columns or others[:1])
-        return iter(rows)
+        return (_named(row, rows.features) for row in rows)
 
     def _prepared(self, rows: Any) -> Any:
         """The rows, limited, with audio as stored bytes; complains where a column is missing."""
         options = self._options
         wanted = {"audio_column": options.audio_column}
         wanted |= {f"{key}_column": getattr(options, f"{key}_column") for key in _TEXTS}
+        wanted |= {f"detail_columns.{i}": name for i, name in enumerate(options.detail_columns)}
         problems = [
             f"{key} = {column!r}: the data set has no such column; it has "
             f"{', '.join(sorted(rows.features))}"
@@ -179,6 +186,16 @@ def _load_saved(folder: Path, split: str, streaming: bool) -> Any:
     if split not in splits:
         raise ValueError(f"there is no such split; there are: {', '.join(splits)}")
     return splits[split].to_iterable_dataset() if streaming else splits[split]
+
+
+def _named(row: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the names of classes in place of their numbers."""
+    return {
+        name: features[name].int2str(value)
+        if isinstance(features[name], datasets.ClassLabel) and value is not None
+        else value
+        for name, value in row.items()
+    }
 
 
 def _decoded(stored: object, name: str) -> Audio:

@@ -282,10 +282,14 @@ class HuggingFaceOptions:
     """Column of the transcripts; empty for none."""
     language_column: str = ""
     """Column of the languages; empty for none."""
+    language: str = ""
+    """Language of the recordings for which no column tells it, such as `de`."""
     speaker_column: str = ""
     """Column of the speakers; empty for none."""
     caption_column: str = ""
     """Column of the captions, each a text or a list of several; empty for none."""
+    detail_columns: list[str] = field(default_factory=list)
+    """Further columns to keep as details, such as `accent`: figures can be told by them."""
     streaming: bool = False
     """Read the data set as it is used, without downloading it as a whole."""
     limit: int = 0

@@ -118,6 +118,38 @@ def test_texts_are_left_out_unless_asked_for(build, saved, streaming):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
+def test_speech_data_sets_with_numbers_classes_and_one_language(build, tmp_path, streaming):
+    count = SIZES["test"]
+    data = table("test").add_column("speaker_id", list(range(count)))
+    data = data.add_column("accent", ["north", "", None])
+    data = data.add_column("lang_id", [1, 0, None])
+    data = data.cast_column("lang_id", datasets.ClassLabel(names=["de", "nl"]))
+    data.save_to_disk(str(tmp_path / "speech"))
+    corpus = build(
+        "huggingface",
+        path=str(tmp_path / "speech"),
+        validation="",
+        test="",
+        text_column="sentence",
+        speaker_column="speaker_id",
+        language_column="lang_id",
+        language="pl",
+        detail_columns=["accent", "lang_id"],
+        streaming=streaming,
+    )
+    examples = list(corpus.examples("train"))
+    assert [e.speaker for e in examples] == ["0", "1", "2"]
+    assert [e.language for e in examples] == ["nl", "de", "pl"]
+    assert [e.details for e in examples] == [
+        {"accent": "north", "lang_id": "nl"},
+        {"accent": "", "lang_id": "de"},
+        {"accent": None, "lang_id": None},
+    ]
+    one = build("huggingface", path=str(tmp_path / "speech"), validation="", test="", language="de")
+    assert {e.language for e in one.examples("train")} == {"de"}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
 def test_limit_takes_the_first_of_each_split(build, parquet, streaming):
     corpus = build("huggingface", path=parquet, streaming=streaming, limit=2)
     assert [len(list(corpus.examples(split))) for split in SIZES] == [2, 2, 2]
@@ -196,6 +228,7 @@ def test_fingerprint_follows_data_and_options(build, tmp_path, streaming):
         ({"train": "trian"}, "split 'trian': there is no such split; there are: train"),
         ({"audio_column": "sound"}, "audio_column = 'sound': the data set has no such column"),
         ({"text_column": "txt"}, "text_column = 'txt': .*it has about, audio, lang"),
+        ({"detail_columns": ["lang", "age"]}, "detail_columns.1 = 'age': the data set has no"),
         ({"path": ""}, "path = '': must be a data set's id or folder"),
         ({"limit": -1}, "limit = -1: must be at least 0"),
     ],
