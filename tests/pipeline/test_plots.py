@@ -6,11 +6,15 @@ import torch
 from PIL import Image
 
 from workbench.api.types import Audio
+from workbench.evaluation.groups import break_down
+from workbench.evaluation.statistics import mean_figure
+from workbench.evaluation.table import ResultTable, Row
 from workbench.pipeline.plots import (
     MELS,
     CodebookUse,
     codebook_figure,
     curves_figure,
+    groups_figure,
     inline_svg,
     save_png,
     spectrogram,
@@ -79,6 +83,27 @@ def test_codebook_bars_are_shares_of_the_codebook():
     figure = codebook_figure(CodebookUse([1.0, 0.5], [128.0, 64.0], 256))
     heights = sorted(bar.get_height() for bar in figure.axes[0].patches)
     assert heights == [25.0, 50.0, 50.0, 100.0]
+
+
+def test_groups_stand_side_by_side_with_their_intervals_and_without_floors():
+    rows = []
+    for name, role, level in (
+        ("truth", "truth", 0.0),
+        ("result", "result", 0.2),
+        ("x", "floor", 9),
+    ):
+        scores = {f"i{k}": level + 0.1 * k for k in range(6)}
+        rows.append(Row(name, role, {"wer": mean_figure("wer", scores, False)}))
+    groups = {f"i{k}": "en" if k < 3 else "es" for k in range(5)} | {"i5": "cmn"}  # one alone
+    breakdown = break_down(ResultTable(tuple(rows)), "language", groups)
+    figure = groups_figure(breakdown, "wer")
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cmn", "en", "es"]
+    lines = [container.lines[0] for container in axes.containers]
+    assert [container.get_label() for container in axes.containers] == ["truth", "result"]
+    assert lines[1].get_ydata().tolist() == pytest.approx([0.7, 0.3, 0.55])
+    assert (lines[1].get_xdata() - lines[0].get_xdata()).tolist() == pytest.approx([1 / 3] * 3)
+    assert axes.get_ylabel() == "wer ↓"
 
 
 def test_figures_are_saved_as_png(tmp_path):

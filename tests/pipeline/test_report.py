@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from workbench.api.types import Audio, Skipped
 from workbench.audio.io import write_audio
+from workbench.evaluation.groups import break_down
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
 from workbench.pipeline.listening import (
@@ -167,6 +169,36 @@ def test_embedded_audio_is_the_audio(report):
     assert player.seconds == pytest.approx(1.0)
     assert player.joint == pytest.approx(50.0)
     assert player.chosen == 1
+
+
+def test_a_shorter_version_has_a_narrower_picture(report):
+    """Versions run together on one axis of time."""
+    item = report.items[0]
+    short = report.folder / "short.wav"
+    write_audio(short, Audio(torch.zeros(1, RATE // 4), RATE))
+    versions = [*item.versions, Version("hasty", "result", short)]
+    (player,) = players([dataclasses.replace(item, versions=versions)])
+    assert [track.width for track in player.tracks] == [100, 100, 75]  # 0.5 s prompt, then 0.25
+    assert player.seconds == 1.0
+    (alone,) = players([dataclasses.replace(item, versions=versions, prompt=None)])
+    assert [track.width for track in alone.tracks] == [100, 100, 50]
+    assert alone.joint == 0
+
+
+def test_figures_by_group_are_tables_and_plots_of_their_own(report, tmp_path):
+    groups = {f"i{k}": "en" if k < 2 else "<cmn>" for k in range(5)}
+    by_language = break_down(report.table, "language", groups)
+    report = dataclasses.replace(report, breakdowns=[by_language])
+    page = write_report(report)
+    links = parse(page)
+    text = " ".join(links.text)
+    for words in ("By language", "en, N = 2", "<cmn>, N = 3", "0.905", "0.920"):
+        assert words in text, words
+    assert all(load.startswith("data:") for load in links.loads)
+    assert len(links.ids) == len(set(links.ids))
+    assert "| key-agreement ↑ | <cmn>, N = 3 | en, N = 2 |" in (tmp_path / "table.md").read_text()
+    names = [path.name for path in write_plots(report, tmp_path / "plots")]
+    assert {"key-agreement-by-language.png", "mel-distance-by-language.png"} <= set(names)
 
 
 def test_items_beyond_the_room_are_counted_not_shown(report):

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from typer.testing import CliRunner
 
 from tests.pipeline.conftest import TINY
 from workbench import Audio, Catalog, RecipeError, Wish, WorkbenchError, read_audio, write_audio
+from workbench.cli.main import build_app
 from workbench.evaluation.table import ResultTable
 from workbench.pipeline.report import RunReport
 from workbench.pipeline.run import run_recipe
@@ -185,6 +187,22 @@ def test_a_typed_text_is_spoken_in_the_voice_of_a_file(
         trained.generate(wish, None, seed=1)
     with pytest.raises(WorkbenchError, match=r"this run hears 0\.2 s of a voice"):
         trained.generate(wish, Audio(voice.samples[:, :1600], RATE), seed=1)
+
+
+def test_the_command_speaks_and_says_what_is_missing(
+    spoken: tuple[Path, str], recipe: Path, catalog: Catalog, tmp_path: Path
+) -> None:
+    voice, out = recipe.parent / "tones" / "3.wav", tmp_path / "speech.wav"
+    words = ["generate", str(spoken[0]), "--text", "two one", "--out", str(out), "--device", "cpu"]
+    app, runner = build_app(catalog), CliRunner()
+    done = runner.invoke(app, [*words, "--lang", "en", "--prompt", str(voice), "--seconds", "0.3"])
+    assert done.exit_code == 0, done.output
+    assert done.output == f"{out}: {read_audio(out).seconds:.2f} s\n"
+    assert read_audio(out).seconds <= 0.3
+    done = runner.invoke(app, [*words, "--prompt", str(voice)])
+    assert "its language is not known; say it with --lang" in str(done.exception)
+    done = runner.invoke(app, [*words, "--lang", "en"])
+    assert "give --prompt FILE" in str(done.exception)
 
 
 def test_one_model_goes_on_from_the_recordings_own_beginning(
