@@ -26,7 +26,7 @@ from workbench.training.doctor.findings import Finding
 from workbench.training.session import Optimise
 
 SETTINGS = TrainingSettings(
-    steps=24, batch_size=4, segment_seconds=0.2, learning_rate=1e-3, warmup_steps=5, log_every=4,
+    steps=17, batch_size=4, segment_seconds=0.2, learning_rate=1e-3, warmup_steps=5, log_every=4,
     health_every=4,
 )  # fmt: skip
 

@@ -138,7 +138,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_listeners_hear_what_the_history_holds(tmp_path: Path) -> None:
-    settings = TrainingSettings(steps=5, log_every=2)
+    settings = TrainingSettings(steps=5, log_every=2, health_every=0)
     heard: list[tuple[str, int]] = []
     listener = [lambda phase, step, scalars: heard.append((phase, step))]
     TrainingSession(settings, tmp_path, listeners=listener).fit(

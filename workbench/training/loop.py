@@ -188,8 +188,12 @@ class _Loop:
         self.doctor.heard(step, scalars)
 
     def checkpoint_if_due(self, done: int) -> None:
-        """Save when time is up or the phase ends. All processes hold the same state."""
+        """Save when time is up or the phase ends. All processes hold the same state.
+
+        A training that has exploded keeps its last good checkpoint.
+        """
         due = time.monotonic() - self.last_saved > self.settings.checkpoint_seconds
+        due = due and not self.doctor.exploded
         if (due or done == self.steps) and self.session.rank == 0:
             save_checkpoint(self.path, self.state(done))
             self.last_saved = time.monotonic()

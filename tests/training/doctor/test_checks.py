@@ -70,6 +70,18 @@ def test_a_gradient_that_clipping_hides_is_named() -> None:
     assert named(doctor) == [("gradient norm", "as logged")]
 
 
+def test_a_single_point_is_enough_where_all_measure_is_lost() -> None:
+    def curve(number: int) -> Scalars:
+        return {"loss": 10.0 if number < 2 else 1e4, "gradient_norm": 1.0 if number < 2 else 1e5}
+
+    doctor = examined(curve, 3)
+    assert named(doctor) == [("loss", "loss"), ("gradient norm", "as logged")]
+    assert doctor.findings[0].first_step == 20
+    assert doctor.complaining == {("loss", "main"), ("gradient norm", "main")}
+    doctor.observe("main", 30, {"loss": 10.0, "gradient_norm": 1.0})
+    assert doctor.complaining == set()
+
+
 def test_a_scalar_that_is_not_finite_is_named() -> None:
     doctor = examined(lambda n: {"loss": 1.0, "mel": math.nan if n == 7 else 1.0}, 8)
     assert named(doctor) == [("finite values", "mel")]

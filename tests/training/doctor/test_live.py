@@ -37,7 +37,8 @@ class Regression:
     def __init__(self, settings: TrainingSettings, fault: str = "") -> None:
         torch.manual_seed(0)
         self.gate = Gate()
-        self.net = nn.Sequential(nn.Linear(4, 8), self.gate, nn.Dropout(0.1), nn.Linear(8, 1))
+        self.last = nn.Linear(8, 1)
+        self.net = nn.Sequential(nn.Linear(4, 8), self.gate, nn.Dropout(0.1), self.last)
         self.optimizer = adamw(self.net.parameters(), settings)
         self.monitor = BatchMonitor(self.net, lambda batch: batch)
         self.fault = fault
@@ -51,7 +52,9 @@ class Regression:
     def step(self, batch: Tensor, step: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
         fault = self.fault if step == 3 else ""
         if fault == "weight":
-            self.net[3].weight.data[0, 2] = torch.inf
+            self.last.weight.data[0, 2] = torch.inf
+        if fault == "overflow":
+            batch = batch * 1e15
         self.gate.spoilt = fault == "activation"
         output = self.net(batch)
         loss = (output - batch.sum(dim=1, keepdim=True)).pow(2).mean()
@@ -78,7 +81,7 @@ def test_looks_are_taken_as_often_as_asked_and_change_nothing(tmp_path: Path) ->
         TrainingSession(settings, tmp_path / str(every)).fit(trainee, batches)
         ends.append([p.detach().clone() for p in trainee.net.parameters()])
         looks = [n["step"] for n in lines_of(tmp_path / str(every)) if "doctor/items_given" in n]
-        assert looks == {0: [], 1: list(range(7)), 3: [0, 3, 6]}[every]
+        assert looks == {0: [], 1: list(range(7)), 3: [0, 1, 2, 3, 6]}[every]
     for other in ends[1:]:
         assert all(torch.equal(a, b) for a, b in zip(ends[0], other, strict=True))
 
@@ -155,7 +158,39 @@ def test_a_diverged_training_names_tensor_and_step(fault: str, origin: str, tmp_
     good = Regression(settings)
     TrainingSession(settings, tmp_path).fit(good, batches)  # goes on from the last good checkpoint
     assert not (tmp_path / FILE).exists()
-    assert len(lines_of(tmp_path)) == 2
+    assert [line["step"] for line in lines_of(tmp_path)] == [0, 1, 2, 4, 5]
+
+
+def test_gradients_whose_norm_overflows_are_named(tmp_path: Path) -> None:
+    settings = TrainingSettings(steps=6)
+    with pytest.raises(TrainingDiverged, match="gradient of the net loss is not finite") as caught:
+        TrainingSession(settings, tmp_path).fit(Regression(settings, "overflow"), batches)
+    assert "the norm of all gradients, which overflows; the largest" in str(caught.value)
+    assert "e+" in str(caught.value)
+    assert "is in net.3.weight" in str(caught.value)
+
+
+class Exploding(Regression):
+    """Its loss is a million times what it was, from step 3 on."""
+
+    def step(self, batch: Tensor, step: int, optimise: Optimise) -> Mapping[str, float | Tensor]:
+        scalars = super().step(batch, step, optimise)
+        return {**scalars, "loss": scalars["loss"] * (1e6 if step >= 3 else 1)}
+
+
+def test_an_exploded_training_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
+    settings = TrainingSettings(steps=9, checkpoint_seconds=1e-6, log_every=1)
+
+    def killing(index: int) -> Tensor:
+        if index == 7:
+            raise KeyboardInterrupt
+        return batches(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        TrainingSession(settings, tmp_path).fit(Exploding(settings), killing)
+    assert torch.load(tmp_path / "main.checkpoint", weights_only=True)["step"] == 3
+    TrainingSession(settings, tmp_path).fit(Exploding(settings), batches)  # to its bitter end
+    assert torch.load(tmp_path / "main.checkpoint", weights_only=True)["step"] == 9
 
 
 def test_a_fault_that_does_not_repeat_itself_is_said_to_be_one(tmp_path: Path) -> None:

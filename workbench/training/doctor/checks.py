@@ -39,17 +39,22 @@ def loss(chart: Chart, limits: Thresholds) -> Look | None:
     figures = (
         f"{_shown(curve.first)} first, {_shown(curve.last)} last, {_shown(curve.high)} at most"
     )
-    if curve.start is None or curve.best is None or curve.start <= 0:
+    if not curve.opening or curve.opening[0] <= 0:
         return Look(figures)
-    over_start = curve.level > limits.loss_over_start * curve.start
-    over_best = curve.level > max(limits.loss_over_best * curve.best, curve.start)
-    if not (over_start or over_best):
+    what = ""
+    if curve.last > limits.at_once * limits.loss_over_start * curve.opening[0]:
+        what = f"it is {_shown(curve.last)}, after {_shown(curve.opening[0])} at the start."
+    elif curve.start is not None and curve.best is not None:
+        over_start = curve.level > limits.loss_over_start * curve.start
+        over_best = curve.level > max(limits.loss_over_best * curve.best, curve.start)
+        if over_start or over_best:
+            what = (
+                f"its median over {limits.window} points is {_shown(curve.level)}, after "
+                f"{_shown(curve.start)} at the start and {_shown(curve.best)} at best."
+            )
+    if not what:
         return Look(figures)
-    what = (
-        f"the loss has exploded: its median over {limits.window} points is {_shown(curve.level)}, "
-        f"after {_shown(curve.start)} at the start and {_shown(curve.best)} at best."
-    )
-    return Look(figures, (Complaint("loss", what, LOWER_RATE),))
+    return Look(figures, (Complaint("loss", f"the loss has exploded: {what}", LOWER_RATE),))
 
 
 def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
@@ -64,14 +69,16 @@ def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
     )
     complaints = []
     for name, curve in present.items():
-        start = curve.start
-        if start is None or curve.level <= limits.gradient_over_start * max(start, 1e-12):
+        if not curve.opening:
             continue
-        what = (
-            f"the gradient ({name}) has exploded: its norm is {_shown(curve.level)}, after "
-            f"{_shown(start)} at the start; clipping hides this from the loss."
-        )
-        complaints.append(Complaint(name, what, LOWER_RATE))
+        limit = limits.gradient_over_start * max(curve.start or curve.opening[0], 1e-12)
+        lasting = curve.start is not None and curve.level > limit
+        if lasting or curve.last > limits.at_once * limit:
+            what = (
+                f"the gradient ({name}) has exploded: its norm is {_shown(curve.last)}, after "
+                f"{_shown(curve.opening[0])} at the start; clipping hides this from the loss."
+            )
+            complaints.append(Complaint(name, what, LOWER_RATE))
     return Look(figures, tuple(complaints))
 
 

@@ -23,6 +23,9 @@ ADVICE = (
     "fp32. Where the tensor is an input or a target, look at the data."
 )
 
+OVERFLOWING = 1e15
+"""Size of gradients, all of them finite, whose norm may not be: squares end at 3e38."""
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -89,6 +92,8 @@ def find_origin(
             raise _Found
         return torch.zeros(())
 
+    for module in trainee.modules().values():
+        module.zero_grad()
     with _watched(parts, found):
         try:
             trainee.step(batch, step, stop)
@@ -158,9 +163,17 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _gradient(modules: Mapping[str, nn.Module]) -> str:
-    """The first parameter whose gradient is not finite."""
+    """The first parameter whose gradient is not finite, or the largest gradient of all."""
+    largest, where = 0.0, ""
     for part, module in modules.items():
         for key, parameter in module.named_parameters():
-            if parameter.grad is not None and not all_finite(parameter.grad):
+            if parameter.grad is None:
+                continue
+            if not all_finite(parameter.grad):
                 return f"the gradient of {part}.{key}"
-    return "the gradients of a second pass are finite: the fault does not repeat itself"
+            size = float(parameter.grad.abs().max())
+            if size > largest:
+                largest, where = size, f"{part}.{key}"
+    if largest < OVERFLOWING:
+        return "nothing in a second pass over the same batch: the fault does not repeat itself"
+    return f"the norm of all gradients, which overflows; the largest, {largest:.2g}, is in {where}"

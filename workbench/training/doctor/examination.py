@@ -69,6 +69,8 @@ class Doctor:
     def __init__(self, limits: Thresholds = HEALTHY) -> None:
         self.limits = limits
         self.charts: dict[str, Chart] = {}
+        self.complaining: set[tuple[str, str]] = set()
+        """Checks, with the phase, that complained when they last looked."""
         self._found: dict[tuple[str, str, str], Finding] = {}
 
     @property
@@ -90,7 +92,10 @@ class Doctor:
             if not any(name.startswith(check.reads) for name in scalars):
                 continue
             look = check.look(chart, self.limits)
-            for complaint in look.complaints if look else ():
+            complaints = look.complaints if look else ()
+            self.complaining.discard((check.name, phase))
+            self.complaining |= {(check.name, phase)} if complaints else set()
+            for complaint in complaints:
                 key = (check.name, phase, complaint.subject)
                 finding = self._found.get(key)
                 if finding is None:

@@ -26,14 +26,17 @@ logger = logging.getLogger("workbench.doctor")
 SAMPLED = 4096
 """Most values of a weight matrix that are compared before and after a step."""
 TINY = 1e-12
+EXPLOSIONS = ("finite values", "loss", "gradient norm")
+"""Checks that complain of weights that aren't worth keeping."""
 
 
 class LiveDoctor:
     """Watches one phase of a training session.
 
-    Every ``health_every`` steps it looks into the step: through the trainee's monitor, where it has
-    one, and at each optimiser's gradient and step size. It listens to all that is recorded, and
-    says each thing that it finds once: in the log and to the session's alarms.
+    Every ``health_every`` steps, and more often at the start, it looks into the step: through the
+    trainee's monitor, where it has one, and at each optimiser's gradient and step size. It listens
+    to all that is recorded, and says each thing that it finds once: in the log and to the session's
+    alarms.
     """
 
     def __init__(self, session: TrainingSession, trainee: Trainee, phase: str) -> None:
@@ -46,9 +49,19 @@ class LiveDoctor:
         self._scalars: dict[str, float] = {}
 
     def due(self, step: int) -> bool:
-        """Whether the doctor looks into this step."""
+        """Whether the doctor looks into this step: also into steps 1, 2, 4, 8 ... at the start.
+
+        Most faults show then, and a learning rate that is far too high does its damage.
+        """
         every = self.session.settings.health_every
-        return every > 0 and step % every == 0
+        if every == 0:
+            return False
+        return step % every == 0 or (step < every and step & (step - 1) == 0)
+
+    @property
+    def exploded(self) -> bool:
+        """Whether loss or gradients are beyond all measure at present."""
+        return any(check in EXPLOSIONS for check, _ in self.doctor.complaining)
 
     def resume(self, history: Path) -> None:
         """Take in what was recorded before; what was found then has been said already."""

@@ -64,6 +64,9 @@ class Thresholds:
     gradient_over_start: float = 100.0
     """The gradient has exploded at this multiple of its norm at the start; clipping hides it from
     the loss. Adversarial losses alone may bring a factor of ten."""
+    at_once: float = 30.0
+    """Multiple of these limits at which a single logged point counts: a training that diverges goes
+    through so many orders of magnitude that a median would come too late."""
     won: float = 0.02
     """The discriminators have won where their least-squares loss stays below this (chance is 0.5):
     they are then sure of every clip, and the decoder learns nothing from them."""
