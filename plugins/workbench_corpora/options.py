@@ -108,8 +108,9 @@ class SyntheticSpeechOptions:
     voice_pool: Literal["a", "b"] = "a"
     """Where all voices are taken from; the pools share none, so a judge may be trained on the
     other one. (Sentences of a split are of that split for every seed and pool.)"""
-    accents: list[str] = field(default_factory=lambda: ["es", "cmn", "de"])
-    """espeak-ng's voices whose sounds English is spoken with, by some speakers each."""
+    accents: list[str] = field(default_factory=lambda: ["es", "de", "fr"])
+    """espeak-ng's voices that read English by the sounds and letters of their own language, for
+    some speakers each. (`cmn` reads Latin letters by British English rules: a slight accent.)"""
     accented: float = 0.25
     """Share of the voices that speak English with an accent."""
     variety: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,12 @@ def test_words_and_phonemes_are_timed(espeak: Espeak) -> None:
 def test_positions_count_characters_of_any_script(espeak: Espeak) -> None:
     words = espeak.speak("红色 的 狗 睡觉", EspeakVoice("cmn")).words
     assert [word.text[0] for word in words][:4] == ["红", "色", "的", "狗"]
+
+
+def test_it_knows_itself(espeak: Espeak) -> None:
+    assert re.fullmatch(r"1\.\d+(\.\d+)?.*", espeak.version)
+    assert {"en-us", "es", "cmn", "de"} <= set(espeak.voices)
+    assert {"f1", "m1", "klatt4"} <= set(espeak.variants)
 
 
 def test_phonemes_of_pieces(espeak: Espeak) -> None:
