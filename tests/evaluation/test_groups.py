@@ -45,7 +45,15 @@ def test_each_group_has_the_figure_over_its_own_items(breakdown):
 
 def test_a_statistic_of_the_set_is_not_broken_down(breakdown):
     assert breakdown.figures == ["wer"]
-    assert breakdown.systems == {"ground truth": "truth", "generated": "result"}
+    assert breakdown.systems("wer") == {"ground truth": "truth", "generated": "result"}
+
+
+def test_systems_without_a_figure_have_no_row_for_it():
+    ended = mean_figure("ended", dict.fromkeys(WRONG, 1.0), True)
+    rows = (Row("ground truth", "truth", {}), Row("generated", "result", {"ended": ended}))
+    breakdown = break_down(ResultTable(rows), "language", labels(EXAMPLES, "language"))
+    assert breakdown.systems("ended") == {"generated": "result"}
+    assert "ground truth" not in breakdown.to_markdown()
 
 
 def test_markdown_has_systems_in_rows_and_groups_in_columns(breakdown):

@@ -14,6 +14,7 @@ from workbench.pipeline.plots import (
     CodebookUse,
     codebook_figure,
     curves_figure,
+    drawable,
     groups_figure,
     inline_svg,
     save_png,
@@ -104,6 +105,11 @@ def test_groups_stand_side_by_side_with_their_intervals_and_without_floors():
     assert lines[1].get_ydata().tolist() == pytest.approx([0.7, 0.3, 0.55])
     assert (lines[1].get_xdata() - lines[0].get_xdata()).tolist() == pytest.approx([1 / 3] * 3)
     assert axes.get_ylabel() == "wer ↓"
+
+
+def test_what_the_font_cannot_show_is_known():
+    assert drawable("¿Dónde? — 1 codebook ↑")
+    assert not drawable("牛奶")
 
 
 def test_figures_are_saved_as_png(tmp_path):

@@ -31,10 +31,13 @@ class Breakdown:
         """Names of all figures, in the order of the whole table."""
         return list(dict.fromkeys(name for t in self.tables.values() for name in t.columns))
 
-    @property
-    def systems(self) -> dict[str, Role]:
-        """All systems with their roles, in the order of the whole table."""
-        return {row.system: row.role for row in next(iter(self.tables.values())).rows}
+    def systems(self, name: str) -> dict[str, Role]:
+        """The systems that have the figure ``name``, with their roles, in the table's order."""
+        return {
+            row.system: row.role
+            for row in next(iter(self.tables.values())).rows
+            if any(self.figure(name, row.system, group) for group in self.tables)
+        }
 
     def figure(self, name: str, system: str, group: str) -> Figure | None:
         """One figure of one system over one group; None where there is none."""
@@ -59,7 +62,7 @@ class Breakdown:
             heads = " | ".join(self.headings(name).values())
             lines += [f"| {heading(self.sample(name))} | {heads} |"]
             lines += ["|---|" + "---|" * len(self.tables)]
-            for system in self.systems:
+            for system in self.systems(name):
                 cells = [cell(self.figure(name, system, group)) for group in self.tables]
                 lines.append(f"| {system} | " + " | ".join(cells) + " |")
             lines.append("")

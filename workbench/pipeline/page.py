@@ -153,7 +153,7 @@ def _group_part(breakdown: Breakdown, name: str) -> GroupPart:
     groups = list(breakdown.tables)
     rows = [
         GroupRow(system, role, [cell(breakdown.figure(name, system, group)) for group in groups])
-        for system, role in breakdown.systems.items()
+        for system, role in breakdown.systems(name).items()
     ]
     title = heading(breakdown.sample(name))
     plot = inline_svg(groups_figure(breakdown, name), f"{title} by {breakdown.by}")

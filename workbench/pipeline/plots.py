@@ -17,6 +17,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from workbench.api.types import Audio
@@ -124,11 +126,7 @@ def groups_figure(breakdown: Breakdown, name: str) -> Figure:
     Floors are left out: they are far off, and would leave no room for what is to be compared.
     """
     groups = list(breakdown.tables)
-    shown = [
-        system
-        for system, role in breakdown.systems.items()
-        if role != "floor" and any(breakdown.figure(name, system, group) for group in groups)
-    ]
+    shown = [system for system, role in breakdown.systems(name).items() if role != "floor"]
     width = max(4.0, 0.9 + 0.22 * (len(shown) + 1) * len(groups))
     figure = Figure(figsize=(width, 2.8))
     figure.subplots_adjust(0.6 / width, 0.12, 0.98, 0.78)
@@ -205,6 +203,12 @@ def thinned(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     parts = np.array_split(points, min(POINTS, len(points)))
     means = np.array([part.mean(axis=0) for part in parts])
     return means[:, 0], means[:, 1]
+
+
+def drawable(text: str) -> bool:
+    """Whether matplotlib's font has a shape for every character (it has none of Chinese ones)."""
+    font = FT2Font(findfont(FontProperties()))
+    return all(font.get_char_index(ord(character)) for character in text)
 
 
 def save_png(figure: Figure, path: Path) -> Path:

@@ -28,6 +28,7 @@ from workbench.pipeline.plots import (
     Curve,
     codebook_figure,
     curves_figure,
+    drawable,
     groups_figure,
     inline_svg,
     save_png,
@@ -105,8 +106,9 @@ def write_plots(report: RunReport, folder: Path) -> list[Path]:
             paths.append(save_png(groups_figure(breakdown, name), path))
     for number, item in enumerate(report.items[:SPECTROGRAMS], start=1):
         panels, joint = {}, 0.0
+        title = item.title if drawable(item.title) else item.id
         for version in item.versions:
-            panels[f"{item.title}: {version.system}"], joint = joined(item, version)
+            panels[f"{title}: {version.system}"], joint = joined(item, version)
         figure = spectrogram_figure(panels, joint)
         paths.append(save_png(figure, folder / f"spectrograms-{number}.png"))
     return paths
