@@ -221,7 +221,7 @@ def test_a_learning_rate_a_hundred_times_too_high_is_named(
     settings = replace(SETTINGS, learning_rate=100 * SETTINGS.learning_rate)
     codec = fresh(FakeTeacher() if semantic else None, losses=losses)
     finding = first_finding(tmp_path, codec, settings)
-    assert (finding.check, finding.first_step) == ("step size", 4)
+    assert (finding.check, finding.first_step) == ("step size", 1)
     assert "learning rate is too high" in finding.complaint.what
     assert "generator" in finding.complaint.what
 

@@ -136,8 +136,10 @@ def test_faults_that_one_look_shows(scalars: Scalars, check: str) -> None:
 
 def test_collapsed_codebooks_are_named_by_level_after_a_while() -> None:
     scalars = {"doctor/codebook_use/1": 0.02, "doctor/codebook_use/2": 0.5}
-    assert named(examined(lambda _: scalars, HEALTHY.codebook_use_looks - 1)) == []
-    doctor = examined(lambda _: scalars, HEALTHY.codebook_use_looks)
+    looks = HEALTHY.codebook_use_looks
+    assert named(examined(lambda _: scalars, looks - 1, every=50)) == []
+    assert named(examined(lambda _: scalars, looks, every=1)) == []  # the start is no while
+    doctor = examined(lambda _: scalars, looks, every=50)
     assert named(doctor) == [("codebook use", "level 1")]
 
 
@@ -150,7 +152,7 @@ def test_the_end_of_a_training_needs_no_while() -> None:
 
 
 def test_entries_that_stay_dead_are_a_warning() -> None:
-    doctor = examined(lambda _: {"doctor/codebook_dead/3": 0.9}, HEALTHY.dead_looks)
+    doctor = examined(lambda _: {"doctor/codebook_dead/3": 0.9}, HEALTHY.dead_looks, every=50)
     assert named(doctor) == [("dead entries", "level 3")]
     assert doctor.findings[0].complaint.severity == "warning"
 
@@ -158,11 +160,11 @@ def test_entries_that_stay_dead_are_a_warning() -> None:
 def test_a_loss_without_a_gradient_and_one_that_has_it_all() -> None:
     shares = {"mel": 1.0, "semantic": 0.0}
     scalars = {"doctor/into_encoder": 1.0} | {f"doctor/share/{k}": v for k, v in shares.items()}
-    doctor = examined(lambda _: scalars, HEALTHY.share_looks)
+    doctor = examined(lambda _: scalars, HEALTHY.share_looks, every=50)
     assert set(named(doctor)) == {("loss shares", "mel"), ("loss shares", "semantic")}
     cut = {**scalars, "doctor/into_encoder": 0.0}
-    assert named(examined(lambda _: cut, 3)) == [("straight-through", "quantiser")]
-    assert named(examined(lambda _: {"doctor/share/mel": 1.0}, 5)) == []  # the only loss
+    assert named(examined(lambda _: cut, 3, every=50)) == [("straight-through", "quantiser")]
+    assert named(examined(lambda _: {"doctor/share/mel": 1.0}, 5, every=50)) == []  # the only loss
 
 
 def judged(loss: float, real: float, fake: float) -> Scalars:

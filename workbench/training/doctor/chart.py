@@ -109,8 +109,8 @@ class Chart:
         """What is to be added to a figure that the history does not hold."""
         return " (from the checkpoint)" if name in self.final else ""
 
-    def lasting(self, name: str, count: int) -> list[float]:
-        """The latest ``count`` values; empty while there are fewer.
+    def lasting(self, name: str, count: int, steps: int = 0) -> list[float]:
+        """The latest ``count`` values; empty while there are fewer, or on fewer ``steps``.
 
         A value that describes the end of the training needs no others.
         """
@@ -118,4 +118,4 @@ class Chart:
         if name in self.final:
             return [curve.last]
         values = curve.recent(count)
-        return values if len(values) == count else []
+        return values if len(values) == count and curve.span(count) >= steps else []

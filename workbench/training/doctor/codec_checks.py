@@ -90,7 +90,8 @@ def codebook_use(chart: Chart, limits: Thresholds) -> Look | None:
         return None
     complaints = []
     for level, curve in curves.items():
-        values = chart.lasting(f"doctor/codebook_use/{level}", limits.codebook_use_looks)
+        name, looks = f"doctor/codebook_use/{level}", limits.codebook_use_looks
+        values = chart.lasting(name, looks, limits.slow_steps)
         if values and max(values) < limits.codebook_use:
             what = (
                 f"codebook {level} has collapsed: it is used as if only {100 * curve.last:.2g} % "
@@ -113,7 +114,8 @@ def dead_entries(chart: Chart, limits: Thresholds) -> Look | None:
         return None
     complaints = []
     for level, curve in curves.items():
-        values = chart.lasting(f"doctor/codebook_dead/{level}", limits.dead_looks)
+        name, looks = f"doctor/codebook_dead/{level}", limits.dead_looks
+        values = chart.lasting(name, looks, limits.slow_steps)
         if values and min(values) > limits.dead:
             what = (
                 f"{100 * curve.last:.0f} % of the entries of codebook {level} are dead at any "
@@ -137,7 +139,7 @@ def loss_shares(chart: Chart, limits: Thresholds) -> Look | None:
     cut = into is not None and into.last <= limits.into_encoder  # another check says so
     complaints = []
     for name in () if cut else curves:
-        values = chart.lasting(f"doctor/share/{name}", limits.share_looks)
+        values = chart.lasting(f"doctor/share/{name}", limits.share_looks, limits.slow_steps)
         if not values:
             continue
         if len(curves) > 1 and min(values) > limits.share_high:

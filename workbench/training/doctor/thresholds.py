@@ -21,8 +21,8 @@ class Thresholds:
     codebook_use: float = 0.05
     """Least effective share of a codebook's entries (perplexity / size). Healthy first levels use
     an eighth and more of theirs; k-means on an untrained encoder left 2 %."""
-    codebook_use_looks: int = 3
-    """Looks in a row before that counts: the counts are averages over about 100 steps."""
+    codebook_use_looks: int = 4
+    """Looks in a row before that counts."""
     dead: float = 0.5
     """Largest share of a codebook's entries that may be dead at once. Single entries come and go;
     half of them means that ``dead_threshold`` or the codebook is too large for the batch."""
@@ -36,6 +36,9 @@ class Thresholds:
     grows; a loss that is detached from the encoder has exactly 0."""
     share_looks: int = 3
     """Looks in a row before either counts: single batches differ."""
+    slow_steps: int = 100
+    """Steps that such looks must span at least: counts of uses are averages over about so many
+    steps, and early in a training shares are still on the move."""
     step_size: float = 0.08
     """Largest share of its own norm that a step may move the typical weight matrix by. Healthy
     steps of small and large models move it by 0.01 % to 1 %; ten times the learning rate of a
