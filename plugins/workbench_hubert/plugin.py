@@ -73,7 +73,7 @@ class SpeechEncoderOptions:
     """Options of the encoders `hubert` and `wavlm`."""
 
     weights: str = "embedded"
-    """`embedded` (a tiny default; not shipped yet), `random`, a Hugging Face id such as
+    """`embedded` (a tiny default), `random`, a Hugging Face id such as
     `facebook/hubert-base-ls960` or `microsoft/wavlm-base-plus`, or a local folder."""
     layers: str | list[int] = "mean"
     """`mean` of all hidden states, embedding output included (the paper's), or a list of them."""

@@ -184,3 +184,13 @@ def test_training_predicts_hidden_units(tmp_path: Path) -> None:
     run.listeners = (lambda _phase, _step, scalars: losses.append(scalars["masked_units"]),)
     encoder.pretrain(prepare_tones(tmp_path / "data"), run)
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+@FAMILIES
+@torch.no_grad()
+def test_the_embedded_model_is_shipped_and_hears(family: Family) -> None:
+    encoder = build_encoder(family, SpeechEncoderOptions(), 0)
+    features = encoder(noise(2, 16000))
+    assert features.shape == (2, 192, 49)
+    spread = features.std(dim=2).mean()
+    assert spread > 0.05 * features.std()  # frames of noise differ from one another
