@@ -114,5 +114,5 @@ def build(options: ClapOptions, context: BuildContext) -> ClapEncoder:
 @hookimpl
 def workbench_semantic_encoders() -> list[Component]:
     """CLAP."""
-    summary = "CLAP, an encoder that shares a space with captions: 48 kHz, 3.2 frames a second"
+    summary = "CLAP, a sound encoder that shares a space with captions: any rate, coarse frames"
     return [Component("clap", summary, ClapOptions, build)]
