@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import BuildContext as BuildContext
     from workbench.api.protocols import Codec as Codec
     from workbench.api.protocols import Corpus as Corpus
+    from workbench.api.protocols import LongFormEncoder as LongFormEncoder
     from workbench.api.protocols import Metric as Metric
     from workbench.api.protocols import PairingTask as PairingTask
     from workbench.api.protocols import PretrainedTask as PretrainedTask
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from workbench.audio.io import decode_audio as decode_audio
     from workbench.audio.io import read_audio as read_audio
     from workbench.audio.io import write_audio as write_audio
+    from workbench.audio.longform import Survey as Survey
     from workbench.audio.phonemes import LANGUAGES as LANGUAGES
     from workbench.audio.phonemes import language_code as language_code
     from workbench.audio.phonemes import phonemise as phonemise
@@ -137,6 +139,7 @@ _MODULES = {
     "BuildContext": "workbench.api.protocols",
     "Codec": "workbench.api.protocols",
     "Corpus": "workbench.api.protocols",
+    "LongFormEncoder": "workbench.api.protocols",
     "Metric": "workbench.api.protocols",
     "Recogniser": "workbench.api.protocols",
     "SemanticEncoder": "workbench.api.protocols",
@@ -176,6 +179,7 @@ _MODULES = {
     "Clip": "workbench.audio.dataset",
     "Crops": "workbench.audio.dataset",
     "WaveformEncoder": "workbench.audio.encoder",
+    "Survey": "workbench.audio.longform",
     "convolution_geometry": "workbench.audio.encoder",
     "wants_normalized": "workbench.audio.encoder",
     "Espeak": "workbench.audio.espeak",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from transformers import HubertConfig, HubertModel, WavLMConfig, WavLMModel
 
 from workbench import (
     AudioDataset,
+    Survey,
     TrainingSession,
     WaveformEncoder,
     WeightsError,
@@ -66,6 +68,14 @@ class SpeechEncoder(nn.Module):
         """Features float32 ``[B, D, F]`` of mono audio float32 ``[B, T]`` at ``sample_rate``."""
         features: Tensor = self.encoder(wav)
         return features
+
+    def survey(self, blocks: Iterable[Tensor], samples: int) -> Survey:
+        """What stretches of a recording, which comes in ``blocks`` ``[1, t]``, must know of it."""
+        return self.encoder.survey(blocks, samples)
+
+    def within(self, wav: Tensor, survey: Survey, start: int) -> Tensor:
+        """Features ``[1, D, F]`` of the stretch ``[1, T]`` of a recording from ``start`` on."""
+        return self.encoder.within(wav, survey, start)
 
     def pretrain(self, data: AudioDataset, session: TrainingSession) -> None:
         """Train in place by masked prediction; see ``pretraining.py``."""

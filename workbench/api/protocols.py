@@ -85,6 +85,29 @@ class TrainableEncoder(SemanticEncoder, Protocol):
 
 
 @runtime_checkable
+class LongFormEncoder(SemanticEncoder, Protocol):
+    """A semantic encoder that can hear a stretch of a long recording as a part of the whole of it.
+
+    Others hear each stretch by itself, with some audio around it.
+    """
+
+    def survey(self, blocks: Iterable[Tensor], samples: int) -> object:
+        """What stretches need to know of a recording.
+
+        It comes in ``blocks``, float32 ``[1, t]`` at ``sample_rate``, ``samples`` in all; where
+        they are cut must not matter.
+        """
+        ...
+
+    def within(self, wav: Tensor, survey: Any, start: int) -> Tensor:
+        """Features float32 ``[1, D, F]`` of the stretch ``[1, T]`` from sample ``start`` on.
+
+        ``start`` lies where a frame of the whole recording starts.
+        """
+        ...
+
+
+@runtime_checkable
 class Recogniser(Protocol):
     """A semantic encoder that can also write down what is said: the judge of ``error-rates``."""
 

@@ -8,7 +8,7 @@ engine wants; plugins supply the model.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.api.errors import RecipeError
+from workbench.audio.longform import (
+    LANDMARKS,
+    Geometry,
+    Survey,
+    hear_window,
+    survey_recording,
+)
 from workbench.weights import read_json, save_tensors
 
 _PREPROCESSOR = "preprocessor_config"
@@ -51,6 +58,8 @@ class WaveformEncoder(nn.Module):
         self.hop, self.receptive_field = convolution_geometry(
             config.conv_kernel, config.conv_stride
         )
+        self.geometry = Geometry(sample_rate, self.hop, self.receptive_field)
+        self.landmarks = LANDMARKS
         self.frame_rate = sample_rate / self.hop
         self.depth = int(config.num_hidden_layers)
         self.layers = check_layers(layers, self.depth)
@@ -58,7 +67,21 @@ class WaveformEncoder(nn.Module):
 
     def forward(self, wav: Tensor) -> Tensor:
         """Float32 ``[B, D, F]`` of float32 ``[B, T]``, T at least 1."""
-        states = self.hidden_states(wav)
+        return self._features(self.hidden_states(wav))
+
+    def survey(self, blocks: Iterable[Tensor], samples: int) -> Survey:
+        """What stretches need to know of a long recording: see :mod:`workbench.audio.longform`."""
+        return survey_recording(
+            self.model, self.geometry, self.normalize, blocks, samples, self.landmarks
+        )
+
+    def within(self, wav: Tensor, survey: Survey, start: int) -> Tensor:
+        """Features of the stretch ``[1, T]`` of a recording from sample ``start`` on."""
+        output = hear_window(self.model, wav, survey, start, self.geometry)
+        return self._features((*output.hidden_states[:-1], output.last_hidden_state))
+
+    def _features(self, states: Sequence[Tensor]) -> Tensor:
+        """Mean over the chosen hidden states, ``[B, D, F]``."""
         chosen = [states[index] for index in self.layers]
         return torch.stack(chosen).mean(dim=0).transpose(1, 2)
 
@@ -99,7 +122,7 @@ class WaveformEncoder(nn.Module):
 
     def frames(self, samples: int) -> int:
         """Number of frames F for ``samples`` at ``sample_rate``."""
-        return max(0, samples - self.receptive_field) // self.hop + 1
+        return self.geometry.frames(samples)
 
 
 def convolution_geometry(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from workbench.api.errors import WeightsError
 from workbench.audio.encoder import convolution_geometry
+from workbench.audio.longform import Geometry, Survey, hear_window, survey_recording
 from workbench.codec.config import (
     DecoderConfig,
     EncoderConfig,
@@ -59,6 +60,7 @@ class TransformersTeacher(nn.Module):
         self.model = model
         config: Any = model.config
         hop, self.receptive_field = convolution_geometry(config.conv_kernel, config.conv_stride)
+        self.geometry = Geometry(sample_rate, hop, self.receptive_field)
         self.sample_rate = sample_rate
         self.frame_rate = sample_rate / hop
         self.dim = int(config.hidden_size)
@@ -66,8 +68,20 @@ class TransformersTeacher(nn.Module):
     def forward(self, wav: Tensor) -> Tensor:
         """Float32 ``[B, D, F]`` of float32 ``[B, T]``."""
         wav = F.pad(wav, (0, max(0, self.receptive_field - wav.shape[-1])))
-        states = self.model(wav, output_hidden_states=True).hidden_states
-        return torch.stack(states, dim=1).mean(dim=1).transpose(1, 2)
+        return _mean_state(self.model(wav, output_hidden_states=True))
+
+    def survey(self, blocks: Iterable[Tensor], samples: int) -> Survey:
+        """What stretches need to know of a long recording: see :mod:`workbench.audio.longform`."""
+        return survey_recording(self.model, self.geometry, False, blocks, samples)
+
+    def within(self, wav: Tensor, survey: Survey, start: int) -> Tensor:
+        """Features of the stretch ``[1, T]`` of a recording from sample ``start`` on."""
+        return _mean_state(hear_window(self.model, wav, survey, start, self.geometry))
+
+
+def _mean_state(output: Any) -> Tensor:
+    """Mean over a model's hidden states, ``[B, D, F]``."""
+    return torch.stack(output.hidden_states, dim=1).mean(dim=1).transpose(1, 2)
 
 
 def from_transformers(folder: Path) -> XCodec:

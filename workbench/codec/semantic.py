@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workbench.api.protocols import LongFormEncoder
 from workbench.api.protocols import SemanticEncoder as SemanticEncoderProtocol
 from workbench.audio.signal import resample_in_graph
+from workbench.audio.stream import resample_pieces
 from workbench.codec.config import SemanticConfig, TeacherConfig
 
 
@@ -161,6 +165,17 @@ class SemanticBranch(nn.Module):
         self.std.copy_(torch.where(std > 1e-5, std, torch.ones_like(std))[:, None])
 
 
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a recording, from sample ``start`` of the codec on, as a part of the whole.
+
+    ``survey``: what :meth:`Teacher.survey` says of that; None where the teacher says nothing.
+    """
+
+    survey: Any
+    start: int
+
+
 class Teacher(nn.Module):
     """A frozen semantic encoder, brought to the codec's rates.
 
@@ -181,21 +196,66 @@ class Teacher(nn.Module):
         return self
 
     @torch.no_grad()
-    def forward(self, wav: Tensor, sample_rate: int, frame_rate: float, frames: int) -> Tensor:
+    def forward(
+        self,
+        wav: Tensor,
+        sample_rate: int,
+        frame_rate: float,
+        frames: int,
+        part: Part | None = None,
+    ) -> Tensor:
         """Features ``[B, D, frames]`` at ``frame_rate`` of ``[B, C, T]`` at ``sample_rate``."""
-        features = self.features(wav, sample_rate)
+        features = self.features(wav, sample_rate, part)
         return align_frames(features, self.encoder.frame_rate / frame_rate, frames)
 
     @torch.no_grad()
-    def features(self, wav: Tensor, sample_rate: int) -> Tensor:
-        """Features ``[B, D, F]`` at the teacher's own rate."""
+    def features(self, wav: Tensor, sample_rate: int, part: Part | None = None) -> Tensor:
+        """Features ``[B, D, F]`` at the teacher's own rate, of all audio there is or a ``part``."""
         self.eval()  # someone else may have put the encoder into train mode
         mono = resample_in_graph(wav.mean(dim=1), sample_rate, self.encoder.sample_rate)
-        padding = self.config.padding
-        if padding is None:
-            padding = round(self.encoder.sample_rate / self.encoder.frame_rate / 2)
+        padded = F.pad(mono.float(), (self.padding, self.padding))
         with torch.autocast(wav.device.type, enabled=False):
-            return self.encoder(F.pad(mono.float(), (padding, padding))).float()
+            if part is None or part.survey is None:
+                return self.encoder(padded).float()
+            assert isinstance(self.encoder, LongFormEncoder)
+            start = part.start * self.encoder.sample_rate // sample_rate
+            return self.encoder.within(padded, part.survey, start).float()
+
+    @torch.no_grad()
+    def survey(self, pieces: Iterable[Tensor], samples: int, sample_rate: int) -> object:
+        """What its encoder must know of a recording to hear a :class:`Part` as a part of it.
+
+        The recording comes in ``pieces`` ``[1, C, t]``; silence follows up to ``samples``. None
+        where the encoder hears each stretch by itself.
+        """
+        self.eval()
+        if not isinstance(self.encoder, LongFormEncoder):
+            return None
+        rate = self.encoder.sample_rate
+        total = -(-samples * rate // sample_rate) + 2 * self.padding
+        return self.encoder.survey(self._heard(pieces, samples, sample_rate), total)
+
+    def _heard(self, pieces: Iterable[Tensor], samples: int, sample_rate: int) -> Iterator[Tensor]:
+        """The encoder's mono input ``[1, t]``, piece by piece, in main memory."""
+
+        def mono() -> Iterator[Tensor]:
+            came = 0
+            for piece in pieces:
+                came += piece.shape[-1]
+                yield piece.mean(dim=1).float().cpu()
+            yield torch.zeros(1, samples - came)
+
+        silence = torch.zeros(1, self.padding)
+        yield silence
+        yield from resample_pieces(mono(), sample_rate, self.encoder.sample_rate)
+        yield silence
+
+    @property
+    def padding(self) -> int:
+        """Zeros before and after the encoder's audio, in its samples."""
+        if self.config.padding is not None:
+            return self.config.padding
+        return round(self.encoder.sample_rate / self.encoder.frame_rate / 2)
 
 
 def align_frames(features: Tensor, ratio: float, frames: int) -> Tensor:

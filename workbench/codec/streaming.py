@@ -1,88 +1,68 @@
 """Audio of any length in bounded memory: decoding and encoding by chunks.
 
 Convolutions see a bounded stretch of their input. Each chunk is computed with that much of its
-neighbours around it, which is then dropped, so that chunks put together equal the whole. How far
-they see is measured, not derived: see :func:`decoder_reach`.
+neighbours around it, which is then dropped, so that chunks put together equal the whole: see
+:mod:`workbench.codec.reach`.
 
-A bidirectional teacher sees everything, so codes of chunks can differ from the whole file's; its
-context is a setting, and :func:`agreement` measures what it costs.
+A bidirectional teacher sees everything. It hears a longer stretch around each chunk, its look-ahead
+being a setting; and one that can be told what the whole recording is like, by a survey of it, hears
+the stretch as a part of the whole. :func:`agreement` measures what is still lost.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from workbench.api.types import Codes
+from workbench.audio.stream import Stream
+from workbench.codec.reach import decoder_reach, encoder_reach
+from workbench.codec.semantic import Part
 from workbench.codec.xcodec import XCodec
 
-CONTEXT_SECONDS = 4.0
-"""What a teacher sees on each side of a chunk, unless said otherwise."""
-CHUNK_SECONDS = 10.0
-"""Length of chunks, unless said otherwise."""
+DECODED_SECONDS = 10.0
+"""Audio that is decoded at a time, unless said otherwise."""
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Neighbouring frames that one frame of output depends on, before and after it."""
+class Chunking:
+    """How long audio is encoded. Audio that a first chunk with its look-ahead covers is whole."""
 
-    before: int
-    after: int
+    seconds: float = 30.0
+    """Length of a chunk."""
+    look_ahead: float = 2.0
+    """Seconds that a teacher hears on each side of a chunk beside it."""
+    survey: bool = True
+    """Whether teachers are told, where they can be, what the whole recording is like. It takes a
+    first pass over the audio."""
 
-
-def decoder_reach(codec: XCodec) -> Reach:
-    """Frames of codes around a frame that its audio depends on."""
-    hop = codec.config.hop
-
-    def affected(frames: int, centre: int) -> Tensor:
-        vectors = torch.zeros(1, frames, codec.config.quantized_dim, device=codec.device)
-        vectors[:, centre] = math.nan
-        return (
-            codec.synthesise(vectors).reshape(codec.channels, frames, hop).isnan().any(dim=(0, 2))
-        )
-
-    return _probe(affected)
+    def __post_init__(self) -> None:
+        if self.seconds <= 0 or self.look_ahead < 0:
+            raise ValueError(
+                f"chunks must be longer than 0 s (got {self.seconds:g}) and the look-ahead at "
+                f"least 0 s (got {self.look_ahead:g})"
+            )
 
 
-def encoder_reach(codec: XCodec) -> Reach:
-    """Frames of audio around a frame that its codes depend on, apart from what a teacher sees."""
-    config = codec.config
-    factor = math.prod(config.semantic.strides)
-
-    def affected(frames: int, centre: int) -> Tensor:
-        wav = torch.zeros(1, codec.channels, frames * config.hop, device=codec.device)
-        wav[..., centre * config.hop : (centre + 1) * config.hop] = math.nan
-        features = []
-        for teacher in config.teachers:
-            one = torch.zeros(1, teacher.dim, frames * factor, device=wav.device)
-            one[..., centre * factor : (centre + 1) * factor] = math.nan
-            features.append(one)
-        fused = codec.fuse(codec.acoustic_encoder(wav), features)
-        return fused[0].isnan().any(dim=1)
-
-    return _probe(affected)
+# --- decoding -----------------------------------------------------------------------------------
 
 
-@torch.no_grad()
-def _probe(affected: Callable[[int, int], Tensor]) -> Reach:
-    """Follow a value that is not a number: whatever depends on it is not one either."""
-    side = 16
-    while True:
-        hit = affected(2 * side + 1, side).nonzero()
-        first, last = int(hit.min()), int(hit.max())
-        if first > 0 and last < 2 * side:
-            return Reach(before=last - side, after=side - first)
-        side *= 2
+@dataclass(frozen=True)
+class Latency:
+    """What must have come before the first audio leaves: frames of codes, and their seconds."""
+
+    frames: int
+    seconds: float
 
 
-def decoding_latency(codec: XCodec, chunk_frames: int = 1) -> float:
-    """Seconds of codes that must have come before the first audio leaves the decoder."""
-    return (chunk_frames + decoder_reach(codec).after) / codec.frame_rate
+def decoding_latency(codec: XCodec, chunk_frames: int = 1) -> Latency:
+    """Latency of :func:`decode_chunks`: the chunk itself and what the decoder sees beyond it."""
+    frames = chunk_frames + decoder_reach(codec).after
+    return Latency(frames, frames / codec.frame_rate)
 
 
 @torch.no_grad()
@@ -92,118 +72,154 @@ def decode_chunks(
     """Audio ``[B, C, n * hop]`` as codes ``[B, k, f]`` arrive, in pieces of any length.
 
     Put together it equals decoding all codes at once, within 1e-5. Audio of a frame leaves when
-    ``chunk_frames`` frames (10 s where None) and the decoder's look-ahead have come.
+    ``chunk_frames`` frames (10 s where None) and the decoder's look-ahead have come:
+    :func:`decoding_latency`.
     """
     reach = decoder_reach(codec)
-    chunk = chunk_frames or round(CHUNK_SECONDS * codec.frame_rate)
+    chunk = chunk_frames or max(1, round(DECODED_SECONDS * codec.frame_rate))
     hop = codec.config.hop
-    held: Tensor | None = None
-    start = done = 0  # frames: the first one held, and the first one not yet decoded
+    stream = Stream(pieces)
+    begin = 0
+    while True:
+        stream.pull(begin + chunk + reach.after)
+        end = min(begin + chunk, stream.came)
+        if end == begin:
+            return
+        first = max(0, begin - reach.before)
+        codes = stream.cut(first, min(end + reach.after, stream.came))
+        wav = codec.synthesise(codec.quantizer.decode(codes))
+        yield wav[..., (begin - first) * hop : (end - first) * hop]
+        begin = end
+        stream.forget(begin - reach.before)
 
-    def decode(until: int) -> Tensor:
-        assert held is not None
-        last = min(until + reach.after - start, held.shape[-1])
-        wav = codec.synthesise(codec.quantizer.decode(held[..., :last]))
-        return wav[..., (done - start) * hop : (until - start) * hop]
 
-    for piece in pieces:
-        held = piece if held is None else torch.cat([held, piece], dim=-1)
-        while start + held.shape[-1] >= done + chunk + reach.after:
-            yield decode(done + chunk)
-            done += chunk
-            kept = max(start, done - reach.before)
-            held, start = held[..., kept - start :], kept
-    if held is not None and start + held.shape[-1] > done:
-        yield decode(start + held.shape[-1])
+# --- encoding -----------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def encode_long(
+    codec: XCodec,
+    read: Callable[[], Iterable[Tensor]],
+    samples: int,
+    chunking: Chunking | None = None,
+    codebooks: int | None = None,
+) -> Iterator[Tensor]:
+    """Codes ``[1, K, f]``, chunk by chunk, of a recording of any length.
+
+    ``read`` gives its pieces ``[1, C, t]``, ``samples`` in all, from the beginning each time it is
+    called: once for each teacher that is told what the recording is like, and once to encode.
+    """
+    chunking = chunking or Chunking()
+    surveys: list[object] = []
+    if chunking.survey and codec.frames(samples) > sum(_sizes(codec, chunking)):
+        after = -samples % codec.config.hop if codec.config.framing == "whole" else 0
+        surveys = [
+            teacher.survey(read(), samples + after, codec.sample_rate) for teacher in codec.teachers
+        ]
+    yield from encode_chunks(codec, read(), samples, chunking, surveys, codebooks)
 
 
 @torch.no_grad()
 def encode_chunks(
     codec: XCodec,
     pieces: Iterable[Tensor],
-    samples: int,
-    chunk_seconds: float = CHUNK_SECONDS,
-    context_seconds: float = CONTEXT_SECONDS,
+    samples: int | None = None,
+    chunking: Chunking | None = None,
+    surveys: Sequence[object] = (),
+    codebooks: int | None = None,
 ) -> Iterator[Tensor]:
-    """Codes ``[B, K, f]`` of audio that comes in pieces ``[B, C, t]``, ``samples`` in all.
+    """Codes ``[B, K, f]`` as audio ``[B, C, t]`` arrives, in pieces of any length.
 
-    Without a teacher they equal the whole file's. A teacher sees ``context_seconds`` on each side
-    of a chunk; :func:`agreement` tells how many codes that changes.
+    Without a teacher they equal the whole recording's. A teacher hears each chunk with the
+    look-ahead on both sides; where ``surveys`` (:meth:`Teacher.survey`) says what the recording is
+    like, as a part of it. ``samples`` in all may be left out but for transformers' framing.
     """
-    hop = codec.config.hop
-    chunks = iter(_plan(codec, samples, chunk_seconds, context_seconds))
-    chunk = next(chunks)
-    held: Tensor | None = None
-    start = 0  # sample: the first one held
-    for piece in pieces:
-        held = piece if held is None else torch.cat([held, piece], dim=-1)
-        while start + held.shape[-1] >= min(samples, chunk.needs):
-            vectors = _chunk_latents(codec, held, start, samples, chunk)
-            yield codec.quantizer.encode(vectors)
-            following = next(chunks, None)
-            if following is None:
-                return
-            chunk = following
-            kept = max(start, chunk.first * hop - hop)
-            held, start = held[..., kept - start :], kept
-    came = 0 if held is None else start + held.shape[-1]
-    raise ValueError(f"the audio ended after {came} of {samples} samples")
+    if samples is None and codec.config.framing != "whole":
+        raise ValueError("this codec's framing depends on the number of samples: say how many")
+    chunking = chunking or Chunking()
+    stream = Stream(pieces)
+    chunk = _chunk(codec, stream, 0, samples, chunking)
+    while chunk.begin < chunk.end:
+        vectors = _chunk_latents(codec, stream, chunk, surveys)
+        yield codec.quantizer.encode(vectors, codebooks)
+        if chunk.final:
+            break
+        chunk = _chunk(codec, stream, chunk.end, samples, chunking)
+        stream.forget((chunk.first - 1) * codec.config.hop)
+    if samples not in (None, stream.came):
+        raise ValueError(f"the audio ended after {stream.came} of {samples} samples")
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Frames: seen from ``first`` to ``last``, of which ``begin`` to ``end`` are kept."""
+    """Code frames ``begin`` to ``end``, which teachers hear with ``first`` to ``last``.
+
+    ``samples``: those of the whole recording, where they are known.
+    """
 
     first: int
     begin: int
     end: int
     last: int
-    needs: int
-    """Samples that must have come."""
+    samples: int | None
+    final: bool
 
 
-def _plan(codec: XCodec, samples: int, chunk_seconds: float, context: float) -> list[_Chunk]:
-    total = codec.frames(samples)
-    reach = encoder_reach(codec)
-    sight = math.ceil(context * codec.frame_rate) if codec.config.teachers else 0
+def _sizes(codec: XCodec, chunking: Chunking) -> tuple[int, int]:
+    """Frames of a chunk, and frames that are heard beyond it."""
+    grid, reach = codec.config.teacher_grid, encoder_reach(codec)
+    sight = math.ceil(chunking.look_ahead * codec.frame_rate) if codec.config.teachers else 0
+    size = max(grid, round(chunking.seconds * codec.frame_rate / grid) * grid)
+    return size, max(sight, reach.before, reach.after)
+
+
+def _chunk(
+    codec: XCodec, stream: Stream, begin: int, samples: int | None, chunking: Chunking
+) -> _Chunk:
+    """The chunk from frame ``begin`` on; all of the rest where the look-ahead covers that."""
+    size, sight = _sizes(codec, chunking)
     grid = codec.config.teacher_grid
-    size = max(grid, round(chunk_seconds * codec.frame_rate))
-    plan = []
-    for begin in range(0, total, size):
-        end = min(total, begin + size)
-        first = max(0, begin - max(sight, reach.before)) // grid * grid
-        last = min(total, end + max(sight, reach.after))
-        needs = samples if last == total else (last + 1) * codec.config.hop
-        plan.append(_Chunk(first, begin, end, last, needs))
-    return plan
+    first = max(0, begin - sight) // grid * grid
+    last = begin + size + sight
+    needed = last * codec.config.hop + 1  # more than fits into frames up to `last`
+    stream.pull(needed)
+    if samples is None and stream.came < needed:
+        samples = stream.came
+    if samples is None or codec.frames(samples) > last:
+        end = begin + size if stream.came >= needed else begin
+        return _Chunk(first, begin, end, last, samples, final=False)
+    stream.pull(samples + 1)
+    end = codec.frames(samples) if stream.came == samples else begin
+    return _Chunk(first, begin, end, end, samples, final=True)
 
 
-def _chunk_latents(codec: XCodec, held: Tensor, start: int, samples: int, chunk: _Chunk) -> Tensor:
-    """Fused vectors of the frames that ``chunk`` keeps."""
-    hop = codec.config.hop
-    before, after = codec.padding(samples)
-    final = chunk.last == codec.frames(samples)
-    acoustic_end = samples + after if final else chunk.last * hop - before
-    acoustic = _cut(held, start, chunk.first * hop - before, acoustic_end)
-    whole = codec.config.framing == "whole"
-    semantic_end = acoustic_end if whole or not final else samples
-    semantic = _cut(held, start, chunk.first * hop, semantic_end)
-    fused = codec.fuse(codec.acoustic_encoder(acoustic), codec.features(semantic))
-    return fused[:, chunk.begin - chunk.first : chunk.end - chunk.first]
+def _chunk_latents(
+    codec: XCodec, stream: Stream, chunk: _Chunk, surveys: Sequence[object]
+) -> Tensor:
+    """Fused vectors of the frames ``begin`` to ``end`` of ``chunk``."""
+    hop, factor = codec.config.hop, math.prod(codec.config.semantic.strides)
+    reach = encoder_reach(codec)
+    begin = max(chunk.first, chunk.begin - reach.before)
+    end = chunk.end if chunk.final else chunk.end + reach.after
+    before, after = (0, 0) if chunk.samples is None else codec.padding(chunk.samples)
+    acoustic_end, heard_end = end * hop - before, chunk.last * hop
+    if chunk.final and chunk.samples is not None:
+        acoustic_end, heard_end = chunk.samples + after, chunk.samples
+    acoustic = stream.cut(begin * hop - before, acoustic_end)
+    heard = stream.cut(chunk.first * hop, heard_end)
+    parts = [Part(survey, chunk.first * hop) for survey in surveys]
+    inside = slice((begin - chunk.first) * factor, (end - chunk.first) * factor)
+    features = [each[..., inside] for each in codec.features(heard, parts)]
+    fused = codec.fuse(codec.acoustic_encoder(acoustic), features)
+    return fused[:, chunk.begin - begin : chunk.end - begin]
 
 
-def _cut(held: Tensor, start: int, first: int, last: int) -> Tensor:
-    """Samples ``first`` to ``last`` of the audio, zeros where they lie outside of it."""
-    stop = start + held.shape[-1]
-    inside = held[..., max(first, start) - start : min(last, stop) - start]
-    return F.pad(inside, (max(0, start - first), max(0, last - max(stop, first))))
+def agreement(codec: XCodec, wav: Tensor, chunking: Chunking) -> list[float]:
+    """Share of codes, for each codebook, that chunks have in common with the whole of ``wav``.
 
-
-def agreement(
-    codec: XCodec, wav: Tensor, chunk_seconds: float, context_seconds: float
-) -> list[float]:
-    """Share of codes, for each codebook, that chunks have in common with the whole of ``wav``."""
+    ``wav`` is one recording ``[1, C, T]``.
+    """
     whole: Codes = codec.encode(wav)
-    parts = encode_chunks(codec, [wav], wav.shape[-1], chunk_seconds, context_seconds)
+    parts = encode_long(codec, lambda: [wav], wav.shape[-1], chunking)
     same = torch.cat(list(parts), dim=-1) == whole.values
     return [float(share) for share in same.float().mean(dim=(0, 2))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from workbench.codec.acoustic import DacDecoder, DacEncoder
 from workbench.codec.batching import encode_by_length
 from workbench.codec.config import TeacherConfig, XCodecConfig
 from workbench.codec.quantizer import Quantized, ResidualVectorQuantizer
-from workbench.codec.semantic import SemanticBranch, Teacher, encoder_fingerprint
+from workbench.codec.semantic import Part, SemanticBranch, Teacher, encoder_fingerprint
 from workbench.codec.spectral import SpectralDecoder, SpectralEncoder
 
 if TYPE_CHECKING:
@@ -210,12 +211,15 @@ class XCodec(nn.Module):
         spare = max(0, samples + 2 * teacher.padding - teacher.receptive_field)
         return (spare // hop + 1) // math.prod(self.config.semantic.strides)
 
-    def features(self, wav: Tensor) -> list[Tensor]:
-        """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, T]`` of any length."""
+    def features(self, wav: Tensor, parts: Sequence[Part] = ()) -> list[Tensor]:
+        """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, T]`` of any length.
+
+        ``parts`` tells each teacher what recording ``wav`` is a part of, and where.
+        """
         if self.config.framing == "whole":
-            return self.targets(self.framed(wav))
+            return self.normalise(self.heard(self.framed(wav), parts))
         (teacher,), (branch,) = self.teachers, self.semantic_branches
-        return [branch.normalise(teacher.features(wav, self.sample_rate))]
+        return [branch.normalise(teacher.features(wav, self.sample_rate, *parts))]
 
     def fuse(self, acoustic: Tensor, semantic: Sequence[Tensor]) -> Tensor:
         """Vectors ``[B, F, Q]`` of acoustic latents ``[B, latent_dim, F]`` and features."""
@@ -232,13 +236,13 @@ class XCodec(nn.Module):
         """Each teacher's normalised features ``[B, D, F']`` of ``[B, C, F * hop]``."""
         return self.normalise(self.heard(wav))
 
-    def heard(self, wav: Tensor) -> list[Tensor]:
+    def heard(self, wav: Tensor, parts: Sequence[Part] = ()) -> list[Tensor]:
         """Each teacher's features ``[B, D, F']``, as it gives them, of ``[B, C, F * hop]``."""
         frames = wav.shape[-1] // self.config.hop
         factor = math.prod(self.config.semantic.strides)
         return [
-            teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor)
-            for teacher in self.teachers
+            teacher(wav, self.sample_rate, self.frame_rate * factor, frames * factor, part)
+            for teacher, part in zip_longest(self.teachers, parts)
         ]
 
     def normalise(self, features: Sequence[Tensor]) -> list[Tensor]:
