@@ -11,6 +11,7 @@ from workbench import BuildContext, Component, XCodecConfig, hookimpl
 if TYPE_CHECKING:
     from workbench import XCodec
     from workbench_codecs.encodec_codec import EncodecCodec
+    from workbench_codecs.speechtokenizer_codec import SpeechTokenizerCodec
     from workbench_codecs.transformers_codecs import TransformersCodec
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -69,6 +70,15 @@ class MimiOptions:
 
 
 @dataclass
+class SpeechTokenizerOptions:
+    """Options of the codec ``speechtokenizer``."""
+
+    weights: str = "fnlp/SpeechTokenizer"
+    """The Hugging Face id, a folder with ``config.json`` and ``SpeechTokenizer.pt``, or
+    ``random``."""
+
+
+@dataclass
 class HFXCodecOptions:
     """Options of the codec ``hf_xcodec``."""
 
@@ -114,6 +124,14 @@ def _build_mimi(options: MimiOptions, context: BuildContext) -> TransformersCode
     return build_mimi(options, context.seed).to(context.device)
 
 
+def _build_speechtokenizer(
+    options: SpeechTokenizerOptions, context: BuildContext
+) -> SpeechTokenizerCodec:
+    from workbench_codecs.speechtokenizer_codec import build_speechtokenizer
+
+    return build_speechtokenizer(options, context.seed).to(context.device)
+
+
 def _build_hf_xcodec(options: HFXCodecOptions, context: BuildContext) -> TransformersCodec:
     from workbench_codecs.transformers_codecs import build_hf_xcodec
 
@@ -127,11 +145,13 @@ def workbench_codecs() -> list[Component]:
     encodec = "EnCodec at 24 kHz mono or 48 kHz stereo, by its authors' package"
     dac = "Descript's audio codec at 16, 24 or 44.1 kHz, by transformers"
     mimi = "Kyutai's Mimi at 24 kHz and 12.5 frames a second, by transformers"
+    tokenizer = "SpeechTokenizer: EnCodec's parts, the first codebook taught by HuBERT; 16 kHz"
     reference = "Transformers' X-Codec, the reference that ours is measured against"
     return [
         Component("xcodec", own, XCodecOptions, build_xcodec),
         Component("encodec", encodec, EncodecOptions, _build_encodec),
         Component("dac", dac, DacOptions, _build_dac),
         Component("mimi", mimi, MimiOptions, _build_mimi),
+        Component("speechtokenizer", tokenizer, SpeechTokenizerOptions, _build_speechtokenizer),
         Component("hf_xcodec", reference, HFXCodecOptions, _build_hf_xcodec),
     ]

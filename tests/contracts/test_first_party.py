@@ -11,6 +11,7 @@ import transformers
 from workbench_speech.plugin import JudgeSize
 from workbench_speech.recogniser import CharacterRecogniser
 
+from tests.plugins.speechtokenizer import made
 from workbench import Audio, Catalog, write_audio
 from workbench.testing import SUITES, Subject, judge
 
@@ -42,6 +43,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("codec", "encodec"): {"weights": "random", "bandwidth": 1.5},
     ("codec", "dac"): {"weights": "folder"},
     ("codec", "mimi"): {"weights": "folder", "codebooks": 4},
+    ("codec", "speechtokenizer"): {"weights": "folder"},
     ("codec", "hf_xcodec"): {"weights": "folder"},
     ("corpus", "synthetic-music"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
     ("corpus", "synthetic-sound"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
@@ -81,7 +83,10 @@ def test_every_component_is_held_to_its_contract(catalog):
 
 
 def save_tiny(name: str, folder: Path) -> None:
-    """A small random model of transformers, as a checkpoint in ``folder``."""
+    """A small model of made weights, or a random one of transformers, as a checkpoint."""
+    if name == "speechtokenizer":
+        made.save(folder)
+        return
     dac = {"encoder_hidden_size": 4, "decoder_hidden_size": 32, "hidden_size": 8}
     makers = {
         "dac": lambda: transformers.DacModel(
