@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from workbench.api.errors import WorkbenchError
 from workbench.cli.ui import experiment_links, server_command, server_environment
@@ -187,3 +188,22 @@ def test_versions_and_commit_of_the_working_folder(tmp_path, monkeypatch):
 def test_importing_the_module_does_not_import_mlflow():
     code = "import sys, workbench.tracking; assert 'mlflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_data_that_another_run_states_at_the_same_time_is_stated_all_the_same(
+    tmp_path, monkeypatch
+):
+    tracker = Tracker(tmp_path)
+    tracker.start("run", {}, {})
+    log_inputs, calls = tracker.client.log_inputs, []
+
+    def race(run_id, datasets):
+        calls.append(1)
+        if len(calls) == 1:
+            raise MlflowException("UNIQUE constraint failed: datasets.experiment_id")
+        log_inputs(run_id, datasets=datasets)
+
+    monkeypatch.setattr(tracker.client, "log_inputs", race)
+    tracker.log_dataset("music", "abc", {})
+    stated = tracker.client.get_run(tracker.run_id).inputs.dataset_inputs
+    assert [entry.dataset.name for entry in stated] == ["music"]

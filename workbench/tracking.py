@@ -203,6 +203,7 @@ class Tracker:
     def log_dataset(self, name: str, fingerprint: str, source: Mapping[str, Any]) -> None:
         """State which data the run uses; ``fingerprint`` changes with the content."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
 
         dataset = Dataset(
             name=name,
@@ -211,7 +212,12 @@ class Tracker:
             source=json.dumps(dict(source), default=str),
         )
         tags = [InputTag("mlflow.data.context", "training and evaluation")]
-        self.client.log_inputs(self.run_id, datasets=[DatasetInput(dataset, tags)])
+        inputs = [DatasetInput(dataset, tags)]
+        try:
+            self.client.log_inputs(self.run_id, datasets=inputs)
+        except MlflowException:
+            # A run beside this one has just stated the same data: now the store finds it there.
+            self.client.log_inputs(self.run_id, datasets=inputs)
 
     def finish(self, status: Status = "FINISHED") -> None:
         """Send what waits and close the run."""
