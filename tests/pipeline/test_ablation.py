@@ -86,6 +86,7 @@ def test_jobs_run_and_failures_are_named(
 
 def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Catalog) -> None:
     words = ["ablate", str(tiny_recipe), "--over", "encoder.name=none,mert", "--jobs", "2"]
+    words.append("codec.training.validate_every=3")
     done = CliRunner().invoke(build_app(catalog), words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "mel-distance of “generated”: none " in done.output
@@ -96,6 +97,8 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     for figure in found["figures"]:
         arm = figure["arms"]["mert"]
         assert arm["difference"] == pytest.approx(arm["second"] - arm["first"])
+    held_out = {(s["stage"], s["name"]): s["values"] for s in found["held_out"]}
+    assert set(held_out["codec", "validation_mel"]) == {"none", "mert"}
     page = (folder / "ablation.html").read_text()
     assert "mert: generated" in page
     assert page.count("data:audio/flac") >= 3

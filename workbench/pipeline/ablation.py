@@ -66,12 +66,22 @@ class ArmFigure:
 
 
 @dataclass(frozen=True)
+class HeldOutScalar:
+    """A held-out scalar at the end of a training, by arm and seed; it has no interval."""
+
+    stage: str
+    name: str
+    values: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an ablation found; ``runs`` holds each arm's runs by seed."""
 
     ablation: Ablation
     runs: Mapping[str, Sequence[Run]]
     figures: Sequence[ArmFigure]
+    scalars: Sequence[HeldOutScalar]
 
 
 def plan_ablation(
@@ -147,7 +157,29 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
                 continue
             comparisons = _against_first(ablation.arms, runs, row.system, name)
             figures.append(ArmFigure(name, row.system, row.role, comparisons))
-    return Outcome(ablation, runs, figures)
+    return Outcome(ablation, runs, figures, held_out_scalars(runs))
+
+
+def held_out_scalars(runs: Mapping[str, Sequence[Run]]) -> list[HeldOutScalar]:
+    """The last held-out scalars of trainings that all arms have (a teacher's only some have)."""
+    ends = {arm: [_last_scalars(run) for run in group] for arm, group in runs.items()}
+    everywhere = [end for group in ends.values() for end in group]
+    common = [key for key in everywhere[0] if all(key in end for end in everywhere)]
+    return [
+        HeldOutScalar(*key, {arm: [end[key] for end in group] for arm, group in ends.items()})
+        for key in common
+    ]
+
+
+def _last_scalars(run: Run) -> dict[tuple[str, str], float]:
+    """Each stage's scalars on held-out data, the last ones logged."""
+    history = json.loads((run.folder / "history.json").read_text())
+    return {
+        (stage, name): float(curve[-1][1])
+        for stage, curves in history.items()
+        for name, curve in curves.items()
+        if name.rpartition("/")[2].startswith("validation_")
+    }
 
 
 def _against_first(

@@ -33,6 +33,7 @@ def write_outcome(outcome: Outcome) -> Path:
         seeds=seeds,
         sentences=sentences(outcome),
         tables=tables(outcome),
+        scalars=scalar_rows(outcome),
         players=heard,
         unheard=len(items) - len(heard),
         runs=outcome.runs,
@@ -68,6 +69,17 @@ def tables(outcome: Outcome) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def scalar_rows(outcome: Outcome) -> list[dict[str, str]]:
+    """A row for each held-out scalar of each stage: every arm's mean over seeds."""
+    rows = []
+    for scalar in outcome.scalars:
+        means = {arm: sum(v) / len(v) for arm, v in scalar.values.items()}
+        size = max(map(abs, means.values()))
+        name = f"{scalar.stage}: {scalar.name.replace('validation_', '')}"
+        rows.append({"scalar": name} | {arm: number(m, size) for arm, m in means.items()})
+    return rows
 
 
 def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
@@ -108,6 +120,11 @@ def markdown(outcome: Outcome) -> str:
             "|---" * 6 + "|",
         ]
         lines += ["| " + " | ".join(row.values()) + " |" for row in table["rows"]]
+    rows = scalar_rows(outcome)
+    if rows:
+        lines += ["", "## Held-out scalars at the end of training, means over seeds", ""]
+        lines += ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
+        lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -117,6 +134,10 @@ def plain(outcome: Outcome) -> dict[str, Any]:
         "name": outcome.ablation.name,
         "arms": {arm: dict(chosen) for arm, chosen in outcome.ablation.choices.items()},
         "runs": {arm: [run.name for run in runs] for arm, runs in outcome.runs.items()},
+        "held_out": [
+            {"stage": s.stage, "name": s.name, "values": {a: list(v) for a, v in s.values.items()}}
+            for s in outcome.scalars
+        ],
         "figures": [
             {
                 "figure": figure.figure,
