@@ -2,7 +2,8 @@
 
 Recall at 1 and 10 among held-out scenes, from text to audio and from audio to text; each test
 scene holds a pair of sounds that no training scene holds. ``--wording unseen`` captions the same
-scenes in words and sentences that no training caption uses.
+scenes in words and sentences that no training caption uses. Order is how often a model prefers
+"a dog barks, then it rains" to "it rains, then a dog barks" where the dog is first; half by chance.
 
     python benchmarks/clap_quality.py
 """
@@ -10,19 +11,22 @@ scenes in words and sentences that no training caption uses.
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from pathlib import Path
 
 import torch
 from workbench_clap.quality import RANKS, distinct_pairs, recall
 
-from workbench import Figure, load_catalog
+from workbench import Figure, TextAudioEncoder, load_catalog, mean_figure
 from workbench.audio.dataset import AudioDataset, prepare
 from workbench.host.context import Context
 from workbench.pipeline.corpus import recordings
 
 SEED = 7
 """Of a corpus draw that no shipped model was trained on."""
+ORDERED = re.compile(r"(?:first )?(.+?)((?:,| and) then | followed by | before )(.+)")
+"""Captions of one event after another; what is said of the space would be swapped too."""
 
 
 def corpus(context: Context, folder: Path, pairs: int, wording: str) -> AudioDataset:
@@ -32,6 +36,22 @@ def corpus(context: Context, folder: Path, pairs: int, wording: str) -> AudioDat
     options = {**sizes, "seed": SEED, "test_wording": wording}
     sounds = context.build("corpus", "synthetic-sound", options)
     return prepare(folder, recordings(sounds), 16_000, 1, sounds.fingerprint())
+
+
+@torch.no_grad()
+def order(model: TextAudioEncoder, data: AudioDataset) -> Figure:
+    """Share of captions of two events in turn that lie nearer than with their events swapped."""
+    shares = {}
+    for clip in data.clips("test"):
+        matches = [ORDERED.fullmatch(caption) for caption in clip.example.details["captions"]]
+        turned = [(m[0], m[3] + m[2] + m[1]) for m in matches if m and ", in " not in m[0]]
+        if clip.example.details["layout"] != "then" or not turned:
+            continue
+        wav = data.read(clip).mean(dim=0, keepdim=True)
+        audio = model.embed_audio(wav, data.sample_rate)[0]
+        nearness = torch.stack([model.embed_text(list(pair)) @ audio for pair in turned])
+        shares[clip.example.id] = float((nearness[:, 0] > nearness[:, 1]).float().mean())
+    return mean_figure("order", shares, True)
 
 
 def main() -> None:
@@ -55,7 +75,10 @@ def main() -> None:
             chance = "  ".join(f"@{rank} {rank / len(pairs):.3f}" for rank in RANKS)
             print(f"{wording} wording, {len(pairs)} pairs; chance {chance}")
             for weights, model in models.items():
-                print(line(weights, recall(model, data, pairs)))
+                figures = recall(model, data, pairs)
+                if wording == "standard":  # the others' sentences are turned in other ways
+                    figures.append(order(model, data))
+                print(line(weights, figures))
 
 
 def line(weights: str, figures: list[Figure]) -> str:
