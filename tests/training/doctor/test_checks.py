@@ -182,11 +182,13 @@ def judged(loss: float, real: float, fake: float) -> Scalars:
     ],
 )
 def test_discriminators(scalars: Scalars, expected: list[str]) -> None:
-    count = HEALTHY.judged_points
-    every = HEALTHY.judged_steps // (count - 1) + 1
-    assert [subject for _, subject in named(examined(lambda _: scalars, count, every))] == expected
-    assert named(examined(lambda _: scalars, count, every=1)) == []  # too early to tell
-    assert named(examined(lambda _: scalars, count - 1, every)) == []
+    count = HEALTHY.judged_steps // 10 + 1
+    assert [subject for _, subject in named(examined(lambda _: scalars, count))] == expected
+    assert named(examined(lambda _: scalars, count - 1)) == []  # too early to tell
+    assert named(examined(lambda _: scalars, 5, every=HEALTHY.judged_steps)) == []  # too little
+    saved = {**scalars, "discriminator": 0.3}
+    late = examined(lambda n: saved if n == count // 2 else scalars, count)
+    assert named(late) == []  # not all the while
 
 
 def test_phases_are_examined_apart() -> None:

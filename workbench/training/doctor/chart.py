@@ -6,7 +6,7 @@ import statistics
 from collections import deque
 from collections.abc import Mapping
 
-KEPT = 64
+KEPT = 512
 """Recent points of each scalar that are kept; no check looks back farther."""
 MARK = "doctor/"
 """What the doctor measures itself is logged under names that begin so."""
@@ -61,6 +61,13 @@ class Curve:
     def recent(self, count: int) -> list[float]:
         """The latest values, at most ``count`` and ``KEPT``, oldest first."""
         return [value for _, value in self.points][-count:]
+
+    def over(self, steps: int) -> list[float]:
+        """The latest values, from ``steps`` before the last on; empty where there is no older."""
+        begin = self.points[-1][0] - steps
+        if self.points[0][0] > begin:
+            return []
+        return [value for step, value in self.points if step >= begin]
 
     def span(self, count: int) -> int:
         """Steps from the first to the last of the latest ``count`` points."""

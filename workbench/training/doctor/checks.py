@@ -74,8 +74,9 @@ def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
         limit = limits.gradient_over_start * max(curve.start or curve.opening[0], 1e-12)
         lasting = curve.start is not None and curve.level > limit
         if lasting or curve.last > limits.at_once * limit:
+            norm = curve.level if lasting else curve.last
             what = (
-                f"the gradient ({name}) has exploded: its norm is {_shown(curve.last)}, after "
+                f"the gradient ({name}) has exploded: its norm is {_shown(norm)}, after "
                 f"{_shown(curve.opening[0])} at the start; clipping hides this from the loss."
             )
             complaints.append(Complaint(name, what, LOWER_RATE))

@@ -165,14 +165,14 @@ def discriminators(chart: Chart, limits: Thresholds) -> Look | None:
     real, fake = chart.get("score_real"), chart.get("score_fake")
     if real is not None and fake is not None:
         figures += f", mean score of true audio {real.level:.3g}, of decoded {fake.level:.3g}"
-    count = limits.judged_points
-    losses = curve.recent(count)
-    if len(losses) < count or curve.span(count) < limits.judged_steps:
+    losses = curve.over(limits.judged_steps)
+    if len(losses) < limits.judged_points:
         return Look(figures)
     if max(losses) < limits.won:
         return Look(figures, (_won(losses[-1]),))
     if real is not None and fake is not None and min(losses) >= limits.chance:
-        gaps = [r - f for r, f in zip(real.recent(count), fake.recent(count), strict=True)]
+        scores = (real.recent(len(losses)), fake.recent(len(losses)))
+        gaps = [r - f for r, f in zip(*scores, strict=True)]
         if max(gaps) < limits.blind:
             return Look(figures, (_blind(losses[-1], gaps[-1]),))
     return Look(figures)

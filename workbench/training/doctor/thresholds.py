@@ -78,11 +78,12 @@ class Thresholds:
     0) of discriminators that can tell them apart."""
     chance: float = 0.45
     """A discriminator that can't tell them apart has a loss of 0.5 at least."""
-    judged_points: int = 20
-    """Logged points in a row before won or blind counts ..."""
     judged_steps: int = 300
-    """... and the steps that these must span at least: discriminators start blind, and may win for
-    a while against a decoder that has learnt nothing yet."""
+    """Steps over which all logged points must say so before won or blind counts: discriminators
+    start blind (tiny ones for 200 steps), and may win for a while against a decoder that has learnt
+    nothing yet."""
+    judged_points: int = 10
+    """Logged points that this takes at least."""
 
 
 HEALTHY = Thresholds()
