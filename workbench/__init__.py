@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
     from workbench.api.protocols import SharedCorpus as SharedCorpus
     from workbench.api.protocols import SpeakerEncoder as SpeakerEncoder
+    from workbench.api.protocols import StreamingCodec as StreamingCodec
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TaughtCodec as TaughtCodec
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
@@ -87,6 +88,8 @@ if TYPE_CHECKING:
     from workbench.codec.config import XCodecConfig as XCodecConfig
     from workbench.codec.convnext import FrameNorm as FrameNorm
     from workbench.codec.convnext import convnext_stack as convnext_stack
+    from workbench.codec.long import decode_stream as decode_stream
+    from workbench.codec.long import encode_long as encode_long
     from workbench.codec.pretrained import load_codec as load_codec
     from workbench.codec.pretrained import scratch_codec as scratch_codec
     from workbench.codec.pretrained import trained_codec as trained_codec
@@ -147,6 +150,7 @@ _MODULES = {
     "PretrainedTask": "workbench.api.protocols",
     "SpeakerEncoder": "workbench.api.protocols",
     "SharedCorpus": "workbench.api.protocols",
+    "StreamingCodec": "workbench.api.protocols",
     "Task": "workbench.api.protocols",
     "TaughtCodec": "workbench.api.protocols",
     "TextAudioEncoder": "workbench.api.protocols",
@@ -206,6 +210,8 @@ _MODULES = {
     "XCodecConfig": "workbench.codec.config",
     "FrameNorm": "workbench.codec.convnext",
     "convnext_stack": "workbench.codec.convnext",
+    "decode_stream": "workbench.codec.long",
+    "encode_long": "workbench.codec.long",
     "load_codec": "workbench.codec.pretrained",
     "scratch_codec": "workbench.codec.pretrained",
     "trained_codec": "workbench.codec.pretrained",

@@ -12,7 +12,17 @@ import torch
 import transformers
 
 from tests.codec.codec_parts import FakeTeacher, small_codec
-from workbench import Catalog, Codec, Context, RecipeError, WeightsError, XCodec
+from workbench import (
+    Catalog,
+    Codec,
+    Context,
+    RecipeError,
+    WeightsError,
+    XCodec,
+    decode_stream,
+    encode_long,
+)
+from workbench.codec import long
 
 SMALL_XCODEC = {
     "weights": "scratch",
@@ -132,6 +142,22 @@ def test_items_of_a_padded_batch_get_the_codes_they_get_alone(codec: Any) -> Non
         alone = codec.encode(wav[row : row + 1, :, :length]).values[0]
         assert int(batch.lengths[row]) == alone.shape[-1]
         assert torch.equal(batch.values[row, :, : alone.shape[-1]], alone)
+
+
+def test_long_audio_in_windows_is_the_whole(codec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly: hf_xcodec's teacher hears more than a window shows it."""
+    monkeypatch.setattr(long, "WINDOW_SECONDS", 1.2)
+    monkeypatch.setattr(long, "CONTEXT_SECONDS", 1.2)
+    samples = int(4.2 * codec.sample_rate)
+    wav = noise(codec, 1, samples)
+    whole = codec.encode(wav)
+    codes = torch.cat(list(encode_long(codec, lambda: wav.split(9999, -1), samples)), dim=-1)
+    assert codes.shape == whole.values.shape
+    assert float((codes == whole.values).float().mean()) > 0.9
+    audio = torch.cat(list(decode_stream(codec, whole.values.split(17, -1))), dim=-1)
+    decoded = codec.decode(whole)
+    assert audio.shape == decoded.shape
+    assert float((audio - decoded).abs().max()) < 1e-4 * float(decoded.abs().max())
 
 
 def test_encodec_48k_keeps_loudness_and_the_package_s_audio(catalog: Catalog) -> None:

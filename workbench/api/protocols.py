@@ -6,7 +6,7 @@ Shape letters: B batch, C channels, T samples, F frames, K codebooks, D features
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -179,6 +179,29 @@ class Codec(Protocol):
 
     def decode(self, codes: Codes) -> Tensor:
         """Audio float32 ``[B, C, T]`` of codes with any number of codebooks from 1 to K."""
+        ...
+
+
+@runtime_checkable
+class StreamingCodec(Codec, Protocol):
+    """A codec that handles audio of any length itself, in bounded memory.
+
+    Others are given windows, with ten seconds on each side beside them.
+    """
+
+    def encode_long(self, read: Callable[[], Iterable[Tensor]], samples: int) -> Iterator[Tensor]:
+        """Codes int64 ``[1, K, f]``, piece by piece, of one recording.
+
+        ``read`` gives its audio float32 ``[1, C, t]`` in pieces of any length, ``samples`` in all,
+        from the beginning each time it is called.
+        """
+        ...
+
+    def decode_stream(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Audio float32 ``[B, C, t]`` as codes int64 ``[B, k, f]`` come in pieces of any length.
+
+        Put together it is what ``decode`` gives for all codes, within 1e-5.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from workbench.api.errors import RecipeError
 from workbench.api.protocols import Codec
 from workbench.api.types import Codes
+from workbench.codec.long import decode_stream, encode_long
 
 
 class FewerCodebooks(nn.Module):
@@ -36,6 +38,15 @@ class FewerCodebooks(nn.Module):
         """Audio ``[B, C, T]``."""
         wav: Tensor = self.codec.decode(codes)
         return wav
+
+    def encode_long(self, read: Callable[[], Iterable[Tensor]], samples: int) -> Iterator[Tensor]:
+        """Codes ``[1, codebooks, f]`` of a recording of any length, piece by piece."""
+        for codes in encode_long(self.codec, read, samples):
+            yield codes[:, : self.num_codebooks]
+
+    def decode_stream(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Audio ``[1, C, t]`` as codes ``[1, k, f]`` arrive."""
+        return decode_stream(self.codec, pieces)
 
 
 def use_codebooks(codec: Codec, codebooks: int) -> Codec:

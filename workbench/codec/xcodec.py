@@ -7,7 +7,7 @@ acoustic control: there is then no semantic branch, and nothing else differs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -30,6 +30,7 @@ from workbench.codec.spectral import SpectralDecoder, SpectralEncoder
 if TYPE_CHECKING:
     from workbench.api.settings import TrainingSettings
     from workbench.audio.dataset import AudioDataset
+    from workbench.codec.streaming import Chunking
     from workbench.training.session import TrainingSession
 
 
@@ -264,6 +265,28 @@ class XCodec(nn.Module):
         for teacher in self.teachers:
             teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
+
+    # --- the StreamingCodec protocol ----------------------------------------------------------
+
+    def encode_long(
+        self,
+        read: Callable[[], Iterable[Tensor]],
+        samples: int,
+        chunking: Chunking | None = None,
+        codebooks: int | None = None,
+    ) -> Iterator[Tensor]:
+        """Codes ``[1, K, f]`` of a recording of any length, chunk by chunk."""
+        from workbench.codec.streaming import encode_long
+
+        return encode_long(self, read, samples, chunking, codebooks)
+
+    def decode_stream(
+        self, pieces: Iterable[Tensor], chunk_frames: int | None = None
+    ) -> Iterator[Tensor]:
+        """Audio ``[B, C, t]`` as codes ``[B, k, f]`` arrive."""
+        from workbench.codec.streaming import decode_chunks
+
+        return decode_chunks(self, pieces, chunk_frames)
 
     # --- the TaughtCodec protocol -------------------------------------------------------------
 
