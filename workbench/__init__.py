@@ -111,6 +111,10 @@ if TYPE_CHECKING:
     from workbench.lm.transformer import TransformerLM as TransformerLM
     from workbench.training.clustering import kmeans as kmeans
     from workbench.training.clustering import nearest as nearest
+    from workbench.training.doctor.monitors import BatchMonitor as BatchMonitor
+    from workbench.training.doctor.monitors import Monitor as Monitor
+    from workbench.training.doctor.monitors import Monitors as Monitors
+    from workbench.training.doctor.monitors import TeacherMonitor as TeacherMonitor
     from workbench.training.loop import adamw as adamw
     from workbench.training.masked_prediction import HiddenStateFeatures as HiddenStateFeatures
     from workbench.training.masked_prediction import MaskedPrediction as MaskedPrediction
@@ -233,6 +237,10 @@ _MODULES = {
     "TransformerLM": "workbench.lm.transformer",
     "kmeans": "workbench.training.clustering",
     "nearest": "workbench.training.clustering",
+    "BatchMonitor": "workbench.training.doctor.monitors",
+    "Monitor": "workbench.training.doctor.monitors",
+    "Monitors": "workbench.training.doctor.monitors",
+    "TeacherMonitor": "workbench.training.doctor.monitors",
     "adamw": "workbench.training.loop",
     "HiddenStateFeatures": "workbench.training.masked_prediction",
     "MaskedPrediction": "workbench.training.masked_prediction",

@@ -70,6 +70,15 @@ def test_a_gradient_that_clipping_hides_is_named() -> None:
     assert named(doctor) == [("gradient norm", "as logged")]
 
 
+def test_a_gradient_that_is_logged_twice_is_named_once() -> None:
+    def curve(number: int) -> Scalars:
+        norm = 2.0 if number < 20 else 500.0
+        return {"gradient_norm": norm, "doctor/gradient/a": norm, "doctor/gradient/b": norm + 1}
+
+    doctor = examined(curve, 40)
+    assert named(doctor) == [("gradient norm", "as logged"), ("gradient norm", "b")]
+
+
 def test_a_single_point_is_enough_where_all_measure_is_lost() -> None:
     def curve(number: int) -> Scalars:
         return {"loss": 10.0 if number < 2 else 1e4, "gradient_norm": 1.0 if number < 2 else 1e5}

@@ -59,8 +59,11 @@ def loss(chart: Chart, limits: Thresholds) -> Look | None:
 
 def gradient_norm(chart: Chart, limits: Thresholds) -> Look | None:
     """Gradients stay within the size that they had at the start."""
-    curves = {"as logged": chart.get("gradient_norm"), **chart.below("doctor/gradient/")}
-    present = {name: curve for name, curve in curves.items() if curve is not None}
+    logged, present = chart.get("gradient_norm"), chart.below("doctor/gradient/")
+    if logged is not None:
+        # Trainees that log a norm log one of those that the doctor measures.
+        others = {n: curve for n, curve in present.items() if curve.points[-1] not in logged.points}
+        present = {"as logged": logged, **others}
     if not present:
         return None
     figures = "; ".join(
