@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from workbench.pipeline.generation import file_name, shuffle_codes
+from workbench.pipeline.generation import file_name
 from workbench.pipeline.store import Store, content_key, weights_key
+from workbench.pipeline.systems import shuffle_codes
 
 
 def test_keys_follow_content_not_order() -> None:
