@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 
 KEPT = 512
 """Recent points of each scalar that are kept; no check looks back farther."""
@@ -60,7 +61,7 @@ class Curve:
 
     def recent(self, count: int) -> list[float]:
         """The latest values, at most ``count`` and ``KEPT``, oldest first."""
-        return [value for _, value in self.points][-count:]
+        return [value for _, value in islice(reversed(self.points), count)][::-1]
 
     def over(self, steps: int) -> list[float]:
         """The latest values, from ``steps`` before the last on; empty where there is no older."""
@@ -71,8 +72,8 @@ class Curve:
 
     def span(self, count: int) -> int:
         """Steps from the first to the last of the latest ``count`` points."""
-        steps = [step for step, _ in self.points][-count:]
-        return steps[-1] - steps[0] if steps else 0
+        count = min(count, len(self.points))
+        return self.points[-1][0] - self.points[-count][0] if count else 0
 
 
 class Chart:
