@@ -47,6 +47,9 @@ def test_a_run_leaves_everything_and_a_second_one_reuses_it(
     assert tracked.data.params["codec.options.strides"] == "[8, 5, 4, 4]"
     logged = client.get_metric_history(record["mlflow_run_id"], "codec/mel")
     assert [point.step for point in logged] == list(range(6))
+    looked = client.get_metric_history(record["mlflow_run_id"], "codec/validation_used_2")
+    assert [point.step for point in looked] == [5]
+    assert "validation_used_2 of codec" in (folder / "report.html").read_text()
 
     again = run(tiny_recipe, catalog)
     assert all(stage.reused for stage in again.stages)
