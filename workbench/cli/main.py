@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from workbench.api.errors import WorkbenchError
-from workbench.cli import ablate, compare, doctor, export, generate, plugins, recipes, run, ui
+from workbench.cli import (
+    ablate,
+    compare,
+    decode,
+    doctor,
+    encode,
+    export,
+    generate,
+    plugins,
+    recipes,
+    run,
+    ui,
+)
 from workbench.cli.extensions import add_plugin_commands
 from workbench.host.catalog import Catalog, load_catalog
 from workbench.host.discovery import BrokenPlugin
@@ -23,6 +35,8 @@ COMMANDS: tuple[Register, ...] = (
     run.register,
     ablate.register,
     generate.register,
+    encode.register,
+    decode.register,
     export.register,
     compare.register,
     doctor.register,

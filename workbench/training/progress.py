@@ -25,7 +25,10 @@ SECONDS_BETWEEN_LINES = 20.0
 class StepProgress:
     """Shows how far a counted piece of work has come; silent on all but the main process."""
 
-    def __init__(self, title: str, done: int, total: int, shown: bool = True) -> None:
+    def __init__(
+        self, title: str, done: int, total: int, shown: bool = True, unit: str = ""
+    ) -> None:
+        self.unit = f" {unit}" if unit else ""
         self.title = title
         self.done = done
         self.total = total
@@ -60,13 +63,15 @@ class StepProgress:
         rate = (self.done - self.first) / max(1e-9, now - self.started)
         note = " ".join(f"{k} {v:.4g}" for k, v in list((scalars or {}).items())[:3])
         if self.bar is not None:
-            self.bar.update(self.task, completed=self.done, rate=f"{rate:.1f}/s", note=note)
+            self.bar.update(
+                self.task, completed=self.done, rate=f"{rate:.1f}{self.unit}/s", note=note
+            )
         elif self.shown and now - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = now
             left = (self.total - self.done) / max(rate, 1e-9)
             logger.info(
-                "%s: %d/%d, %.1f/s, %.0f s left  %s",
-                self.title, self.done, self.total, rate, left, note,
+                "%s: %d/%d, %.1f%s/s, %.0f s left  %s",
+                self.title, self.done, self.total, rate, self.unit, left, note,
             )  # fmt: skip
 
     def __exit__(
