@@ -14,12 +14,17 @@ from torch import Tensor
 from workbench.api.protocols import Codec
 from workbench.api.types import SPLITS, Split, TokenizedExample
 from workbench.audio.dataset import AudioDataset, Clip
+from workbench.codec.long import encode_long
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.store import StageFolder, weights_key
 from workbench.training.progress import StepProgress
 
 BATCH_SECONDS = 60.0
 """Audio encoded at a time, padding included; bounds memory."""
+WHOLE_SECONDS = 30.0
+"""Longer recordings are encoded by themselves, by chunks: as `workbench encode` does."""
+BLOCK_SECONDS = 10.0
+"""Audio of a long recording that is read at a time."""
 SHARD_CLIPS = 512
 """Recordings in one file."""
 
@@ -98,7 +103,11 @@ def encode_split(
         if not path.exists():
             codes = {}
             for batch in length_batches(indices, clips, data.sample_rate):
-                codes.update(encode_batch(codec, data, [clips[i] for i in batch], batch, device))
+                chosen = [clips[index] for index in batch]
+                if chosen[0].samples > WHOLE_SECONDS * data.sample_rate:
+                    codes[str(batch[0])] = encode_recording(codec, data, chosen[0], device)
+                else:
+                    codes.update(encode_batch(codec, data, chosen, batch, device))
                 progress.advance(count=len(batch))
             partial = path.with_suffix(".partial")
             save_file(codes, partial)
@@ -110,11 +119,14 @@ def encode_split(
 def length_batches(
     indices: Sequence[int], clips: Sequence[Clip], sample_rate: int
 ) -> Iterator[list[int]]:
-    """Batches of recordings of like length, each at most ``BATCH_SECONDS`` when padded."""
+    """Batches of recordings of like length, each at most ``BATCH_SECONDS`` when padded.
+
+    Recordings longer than ``WHOLE_SECONDS`` come one by one.
+    """
     batch: list[int] = []
     for index in sorted(indices, key=lambda i: clips[i].samples):
         longest = clips[index].samples / sample_rate
-        if batch and longest * (len(batch) + 1) > BATCH_SECONDS:
+        if batch and (longest * (len(batch) + 1) > BATCH_SECONDS or longest > WHOLE_SECONDS):
             yield batch
             batch = []
         batch.append(index)
@@ -132,12 +144,29 @@ def encode_batch(
     for row, clip in enumerate(clips):
         wav[row, :, : clip.samples] = data.read(clip)
     codes = codec.encode(wav.to(device), lengths.to(device))
-    dtype = torch.int16 if codec.codebook_size <= 2**15 else torch.int32
     frames = [codes.frames] * len(clips) if codes.lengths is None else codes.lengths.tolist()
-    values = codes.values.to("cpu", dtype)
+    values = codes.values.to("cpu", _dtype(codec))
     return {
         str(index): values[row, :, : frames[row]].contiguous() for row, index in enumerate(indices)
     }
+
+
+@torch.inference_mode()
+def encode_recording(codec: Codec, data: AudioDataset, clip: Clip, device: str) -> Tensor:
+    """Codes int16 or int32 ``[K, F]`` of a recording of any length, in bounded memory."""
+    size = round(BLOCK_SECONDS * data.sample_rate)
+
+    def read() -> Iterator[Tensor]:
+        for start in range(0, clip.samples, size):
+            yield data.read(clip, start, size)[None].to(device)
+
+    pieces = [piece[0].to("cpu", _dtype(codec)) for piece in encode_long(codec, read, clip.samples)]
+    return torch.cat(pieces, dim=-1)
+
+
+def _dtype(codec: Codec) -> torch.dtype:
+    """What holds the codec's codes."""
+    return torch.int16 if codec.codebook_size <= 2**15 else torch.int32
 
 
 def _shard_path(folder: Path, split: Split, number: int) -> Path:

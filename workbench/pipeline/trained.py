@@ -19,6 +19,7 @@ from workbench.api.settings import SamplingSettings
 from workbench.api.types import Audio, Codes, Request, Wish
 from workbench.audio.signal import convert
 from workbench.codec.fewer import use_codebooks
+from workbench.codec.long import encode_long
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.lm.generate import Generator
@@ -71,7 +72,9 @@ class TrainedRun:
 
     def _encode(self, prompt: Audio) -> torch.Tensor:
         audio = convert(prompt, self.codec.sample_rate, self.codec.channels)
-        return self.codec.encode(audio.samples[None].to(self.device)).values[0].cpu()
+        samples = audio.samples[None].to(self.device)
+        pieces = encode_long(self.codec, lambda: [samples], samples.shape[-1])
+        return torch.cat([piece[0].cpu() for piece in pieces], dim=-1)
 
     def _decode(self, codes: torch.Tensor) -> torch.Tensor:
         values = Codes(codes[None].to(self.device), self.codec.codebook_size, self.codec.frame_rate)
