@@ -13,15 +13,17 @@ from torch import Tensor
 
 import workbench.codec.fit as fitting
 from tests.codec.codec_parts import small_codec
-from workbench import Catalog
+from workbench import Catalog, TrainingSettings
 from workbench.api.errors import NothingToExamine, TrainingDiverged, UnknownRun
 from workbench.audio.dataset import Crops
 from workbench.codec.config import QuantizerConfig
 from workbench.codec.training import CodecTrainee
 from workbench.pipeline.health import examine_run, run_health
+from workbench.pipeline.models import training_inputs
 from workbench.pipeline.report import RunReport, write_plots, write_report
 from workbench.pipeline.run import run_recipe
 from workbench.recipe.load import load_recipe
+from workbench.recipe.schema import CodecSlot
 from workbench.tracking import Tracker
 from workbench.training.doctor.diagnosis import Health, health_json, health_markdown, health_text
 from workbench.training.session import Optimise
@@ -200,3 +202,12 @@ def noted(results: Path) -> tuple[str, dict[str, Any], dict[str, str]]:
     run = json.loads(path.read_text())
     (health,) = run["health"]
     return run["status"], health, Tracker(results).client.get_run(run["mlflow_run_id"]).data.tags
+
+
+def test_how_often_the_doctor_looks_changes_no_stage() -> None:
+    often, never = (
+        CodecSlot(training=TrainingSettings(steps=3, health_every=every)) for every in (1, 0)
+    )
+    assert training_inputs(often) == training_inputs(never)
+    with pytest.raises(ValueError, match="health_every = -1"):
+        TrainingSettings(health_every=-1)
