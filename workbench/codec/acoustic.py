@@ -107,14 +107,12 @@ class DacEncoder(nn.Module):
         x = self.conv2(self.snake1(x))
         return x
 
-    def frames(self, samples: int) -> int:
-        """Frames that :meth:`forward` yields for any number of samples."""
-        for block in self.block:
-            assert isinstance(block, EncoderBlock)
-            conv = block.conv1
-            padded = samples + 2 * int(conv.padding[0]) - conv.kernel_size[0]
-            samples = padded // conv.stride[0] + 1
-        return samples
+
+def dac_frames(strides: list[int], samples: int) -> int:
+    """Frames that :class:`DacEncoder` yields for any number of samples."""
+    for stride in strides:
+        samples = (samples + 2 * math.ceil(stride / 2) - 2 * stride) // stride + 1
+    return samples
 
 
 class DacDecoder(nn.Module):

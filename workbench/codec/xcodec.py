@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from workbench.api.errors import WeightsError
 from workbench.api.protocols import SemanticEncoder
 from workbench.api.types import Codes
-from workbench.codec.acoustic import DacDecoder, DacEncoder
+from workbench.codec.acoustic import DacDecoder, DacEncoder, dac_frames
 from workbench.codec.batching import encode_by_length
 from workbench.codec.config import TeacherConfig, XCodecConfig
 from workbench.codec.quantizer import Quantized, ResidualVectorQuantizer
@@ -30,6 +30,7 @@ from workbench.codec.spectral import SpectralDecoder, SpectralEncoder
 if TYPE_CHECKING:
     from workbench.api.settings import TrainingSettings
     from workbench.audio.dataset import AudioDataset
+    from workbench.codec.inference.kernels import Precision
     from workbench.codec.streaming import Chunking
     from workbench.training.session import TrainingSession
 
@@ -163,6 +164,12 @@ class XCodec(nn.Module):
         wav: Tensor = self.synthesise(self.quantizer.decode(codes.values))
         return wav
 
+    def for_inference(self, precision: Precision = "fp32", compiled: bool = False) -> XCodec:
+        """A copy that encodes and decodes sooner: see :mod:`workbench.codec.inference.build`."""
+        from workbench.codec.inference.build import for_inference
+
+        return for_inference(self, precision, compiled)
+
     # --- the model ----------------------------------------------------------------------------
 
     def forward(self, wav: Tensor, targets: Sequence[Tensor] | None = None) -> Reconstruction:
@@ -197,8 +204,7 @@ class XCodec(nn.Module):
             return 0, -samples % self.config.hop
         # As transformers does: where the acoustic encoder would yield another number of frames
         # than the teacher, half a hop on both sides.
-        assert isinstance(self.acoustic_encoder, DacEncoder)
-        fits = self.acoustic_encoder.frames(samples) == self.frames(samples)
+        fits = dac_frames(self.config.strides, samples) == self.frames(samples)
         half = self.config.hop // 2
         return (0, 0) if fits else (half, half)
 

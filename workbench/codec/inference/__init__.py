@@ -1,0 +1,1 @@
+"""Codecs rearranged for speed; :func:`workbench.codec.inference.build.for_inference` makes them."""
