@@ -21,7 +21,10 @@ from workbench import (
 )
 from workbench.api.errors import UnknownComponent
 from workbench.cli.main import build_app
+from workbench.codec.archive import CodesArchive
+from workbench.codec.fewer import FewerCodebooks
 from workbench.pipeline import files
+from workbench.pipeline.codecs import quickened
 
 SMALL = "xcodec:weights=scratch,strides=[8,5,4],latent_dim=8,quantizer.codebooks=2," + (
     "quantizer.size=8,encoder.width=4,decoder.kind=istft,decoder.width=16,decoder.n_fft=160"
@@ -241,3 +244,32 @@ def test_long_files_are_read_in_blocks(call, codec_folder, tmp_path, monkeypatch
     call("decode", out, "--out", tmp_path / "back.wav")
     back = read_audio(tmp_path / "back.wav").samples
     assert back.shape == wav.shape
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_reduced_precision_reads_and_writes_the_same_archives(
+    precision, call, codec_folder, audio, tmp_path
+):
+    exact, reduced = tmp_path / "exact.npz", tmp_path / "reduced.npz"
+    call("encode", audio / "mono.wav", "--codec", codec_folder, "--out", exact)
+    call(
+        "encode", audio / "mono.wav", "--codec", codec_folder, "--out", reduced,
+        "--precision", precision,
+    )  # fmt: skip
+    archives = [CodesArchive(path) for path in (exact, reduced)]
+    assert archives[0].header == archives[1].header
+    codes = [archive.codes(archive.recordings[0]) for archive in archives]
+    same = codes[0] == codes[1]
+    assert same.float().mean() > 0.8
+    call("decode", reduced, "--out", tmp_path / "exact.wav")
+    call("decode", reduced, "--out", tmp_path / "reduced.wav", "--precision", precision)
+    wavs = [read_audio(tmp_path / f"{name}.wav").samples for name in ("exact", "reduced")]
+    assert 0 < float((wavs[0] - wavs[1]).abs().max()) < 0.1
+
+
+def test_precision_is_for_the_engines_own_codecs():
+    other = FewerCodebooks(small_codec(), 1)
+    assert quickened(other, "fp32", False) is other
+    for wish in (("int8", False), ("fp32", True)):
+        with pytest.raises(WorkbenchError, match="this codec is a FewerCodebooks"):
+            quickened(other, *wish)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.options import CodecPrecision
 from workbench.host.catalog import Catalog
 
 
@@ -32,13 +33,29 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             int, typer.Option(min=0, help="CPU threads; 0: as many as there are.")
         ] = 0,
         device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+        precision: Annotated[
+            CodecPrecision,
+            typer.Option(help="bf16 and int8 are quicker, and their audio differs a little."),
+        ] = CodecPrecision.fp32,
+        compiled: Annotated[
+            bool,
+            typer.Option(
+                help="Fuse by torch.compile, which takes a minute at first: for long audio."
+            ),
+        ] = False,
     ) -> None:
         """Decode an archive of codes with the codec that made them."""
         import torch
 
         from workbench.cli.logs import show_logs
         from workbench.codec.archive import CodesArchive
-        from workbench.pipeline.codecs import CodecSource, check_codec, find_codec, open_codec
+        from workbench.pipeline.codecs import (
+            CodecSource,
+            check_codec,
+            find_codec,
+            open_codec,
+            quickened,
+        )
         from workbench.pipeline.experiment import resolve_device
         from workbench.pipeline.files import decode_files
 
@@ -54,5 +71,6 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         device = resolve_device(device)
         built = open_codec(source, catalog, device)
         check_codec(built, source, archive)
+        built = quickened(built, precision.value, compiled)
         report = decode_files(built, archive, out, format, device, codebooks)
         typer.echo(f"{out}: {report.used} files, {report.seconds:.1f} s of audio")

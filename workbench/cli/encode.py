@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.options import CodecPrecision
 from workbench.host.catalog import Catalog
 
 DEFAULT_CODEC, DEFAULT_ENCODERS = "xcodec", ["mert"]
@@ -39,6 +40,16 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             int, typer.Option(min=0, help="CPU threads; 0: as many as there are.")
         ] = 0,
         device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+        precision: Annotated[
+            CodecPrecision,
+            typer.Option(help="bf16 and int8 are quicker, and their codes differ a little."),
+        ] = CodecPrecision.fp32,
+        compiled: Annotated[
+            bool,
+            typer.Option(
+                help="Fuse by torch.compile, which takes a minute at first: for long audio."
+            ),
+        ] = False,
     ) -> None:
         """Encode audio files of any number and length."""
         import torch
@@ -47,7 +58,7 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         from workbench.cli.logs import show_logs
         from workbench.codec.archive import CodesHeader
         from workbench.codec.fewer import use_codebooks
-        from workbench.pipeline.codecs import codec_key, find_codec, open_codec
+        from workbench.pipeline.codecs import codec_key, find_codec, open_codec, quickened
         from workbench.pipeline.experiment import resolve_device
         from workbench.pipeline.files import encode_files, find_audio
 
@@ -61,7 +72,6 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         source = find_codec(codec or DEFAULT_CODEC, chosen or [], results, catalog)
         device = resolve_device(device)
         built = open_codec(source, catalog, device)
-        used = use_codebooks(built, codebooks or source.codebooks)
         header = CodesHeader(
             codec_key(built, source),
             built.sample_rate,
@@ -70,6 +80,8 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             built.codebook_size,
             source.to_json(),
         )
+        built = quickened(built, precision.value, compiled)
+        used = use_codebooks(built, codebooks or source.codebooks)
         report = encode_files(used, files, out, header, device)
         typer.echo(
             f"{out}: {report.used} files, {report.seconds:.1f} s of audio, {used.num_codebooks} "

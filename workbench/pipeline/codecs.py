@@ -12,7 +12,9 @@ from typing import Any
 from workbench.api.errors import UnknownComponent, UnknownRun, WorkbenchError
 from workbench.api.protocols import Codec
 from workbench.codec.archive import CodesArchive
+from workbench.codec.inference.kernels import Precision
 from workbench.codec.pretrained import load_codec
+from workbench.codec.xcodec import XCodec
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.host.merge import merged
@@ -130,6 +132,18 @@ def open_codec(source: CodecSource, catalog: Catalog, device: str) -> Codec:
         codec.attach(found)
     moved: Codec = codec.to(device)
     return moved
+
+
+def quickened(codec: Codec, precision: Precision, compiled: bool) -> Codec:
+    """``codec`` for inference alone: see :meth:`XCodec.for_inference`. Others stay as they are."""
+    if isinstance(codec, XCodec):
+        return codec.for_inference(precision, compiled)
+    if precision != "fp32" or compiled:
+        raise WorkbenchError(
+            "--precision and --compiled are for X-Codecs of the workbench's own engine; this codec "
+            f"is a {type(codec).__name__}. Leave them out"
+        )
+    return codec
 
 
 def codec_key(codec: Codec, source: CodecSource) -> str:
