@@ -77,7 +77,7 @@ def random_audio(batch: int, samples: int) -> Tensor:
     return 0.3 * torch.randn(batch, 1, samples, generator=torch.Generator().manual_seed(samples))
 
 
-@pytest.fixture(params=[case for case in CASES if "sizes" not in case])
+@pytest.fixture(params=CASES)
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Any, XCodec]:
     model = reference(**CASES[request.param])
     model.save_pretrained(tmp_path)
@@ -98,13 +98,27 @@ def test_codes_and_audio_equal_the_reference(pair: tuple[Any, XCodec]) -> None:
             assert torch.allclose(codec.decode(codes), audio, atol=1e-5), (samples, bandwidth)
 
 
+@pytest.mark.parametrize("kind", TEACHERS)
+@torch.no_grad()
+def test_half_a_minute_equals_the_reference(kind: str, tmp_path: Path) -> None:
+    model = reference(kind)
+    model.save_pretrained(tmp_path)
+    codec = load_codec(tmp_path)
+    for samples in (480_000, 480_200):
+        wav = random_audio(1, samples)
+        expected = model.encode(wav).audio_codes
+        codes = codec.encode(wav)
+        assert torch.equal(codes.values, expected)
+        assert torch.allclose(codec.decode(codes), model.decode(expected).audio_values, atol=1e-5)
+
+
 @torch.no_grad()
 def test_items_of_a_padded_batch_get_the_reference_codes_they_get_alone(
     pair: tuple[Any, XCodec],
 ) -> None:
     model, codec = pair
-    lengths = [1600, 1679, 321, 1600]
-    wav = random_audio(4, 1700)
+    lengths = [1600, 1679, 321, 80, 1600]
+    wav = random_audio(5, 1700)
     batch = codec.encode(wav, torch.tensor(lengths))
     assert batch.lengths is not None
     for row, length in enumerate(lengths):
