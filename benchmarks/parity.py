@@ -30,7 +30,6 @@ from tests.codec.test_checkpoints import (
     random_audio,
     reference,
 )
-
 from workbench import XCodec, load_codec
 from workbench.codec.original import from_original
 
@@ -193,10 +192,11 @@ def main() -> None:
     rows = small_cases() + (full_cases() if arguments.full else [])
     lines = [
         f"Measured with `python benchmarks/parity.py{' --full' if arguments.full else ''}` against "
-        f"transformers {transformers.__version__}, torch {torch.__version__}. Bandwidths: those of "
-        f"{', '.join(map(str, COUNTS))} codebooks (the greatest alone at 10 s and 30 s). Lengths in "
-        f"samples: {', '.join(map(str, SHORT + LONG))} (published size: 80, 321, {SECOND} and the "
-        f"last four); a padded batch of {', '.join(map(str, PADDED))}, item by item.",
+        f"transformers {transformers.__version__}, torch {torch.__version__}. Bandwidths: those "
+        f"of {', '.join(map(str, COUNTS))} codebooks (the greatest alone at 10 s and 30 s). "
+        f"Lengths in samples: {', '.join(map(str, SHORT + LONG))} (published size: 80, 321, "
+        f"{SECOND} and the last four); a padded batch of {', '.join(map(str, PADDED))}, item by "
+        "item.",
         "",
         "| model | longest | codes compared | equal | greatest difference of audio |",
         "|---|---|---|---|---|",
