@@ -204,6 +204,7 @@ def test_teachers_follow_the_options(
     seen: list[set[str]] = []
     pretraining = MertPretraining(clusters=8, **{"chroma_clusters": 4, **options})
     run = session(tmp_path / "run", 1)
+    run.settings.health_every = 0  # the doctor's looks are logged too
     run.listeners = (lambda _phase, _step, scalars: seen.append(set(scalars)),)
     encoder = make(weights="random", pretraining=pretraining)
     encoder.pretrain(prepare_tones(tmp_path / "data"), run)

@@ -191,7 +191,7 @@ def test_every_problem_of_a_recipe_is_named_at_once(parts, write):
         "codec.training.stesp = 3: unknown key; did you mean 'steps'? Allowed: steps, batch_size, "
         "segment_seconds, learning_rate, betas, weight_decay, warmup_steps, schedule, "
         "final_lr_ratio, clip_norm, precision, accumulate, ema_decay, checkpoint_seconds, "
-        "validate_every, log_every",
+        "validate_every, log_every, health_every",
         "codec.training.schedule = 'cosin': expected 'cosine', 'exponential' or 'constant'; "
         "did you mean 'cosine'?",
         "codec.name = '': a codec must be named. Allowed: coder",
