@@ -115,11 +115,11 @@ def agreement(arguments: argparse.Namespace) -> list[str]:
     )  # fmt: skip
     points = curve(codec, wavs, arguments.chunk_seconds)
     teachers = ", ".join(teacher.name for teacher in codec.config.teachers) or "no teacher"
-    kind = "recordings joined of the corpus'" if arguments.joined else "recordings"
+    made = "each joined from those of" if arguments.joined else "from"
     codebooks = [f"codebook {number + 1}" for number in range(codec.num_codebooks)]
     default = Chunking()
     lines = [
-        f"{len(wavs)} {kind} of {arguments.seconds:g} s from `{arguments.corpus}`, codec "
+        f"{len(wavs)} recordings of {arguments.seconds:g} s, {made} `{arguments.corpus}`; codec "
         f"`{arguments.codec}` ({teachers}), chunks of {arguments.chunk_seconds:g} s. The "
         f"convolutions see {encoder_reach(codec).after} frames ahead "
         f"({1000 * encoder_reach(codec).after / codec.frame_rate:.0f} ms); all else is the "
@@ -206,7 +206,8 @@ def main() -> None:
             f"synthetic-music:train=1,validation=1,test={number},seconds={arguments.seconds:g}"
         )
     lines = agreement(arguments) if arguments.mode == "agreement" else decoding(arguments)
-    command = f"python benchmarks/streaming.py {' '.join(sys.argv[1:])}"
+    words = [word for word in sys.argv[1:] if word not in ("--out", str(arguments.out))]
+    command = f"python benchmarks/streaming.py {' '.join(words)}"
     text = "\n".join([f"Measured with `{command}`.", "", *lines, ""])
     print(text)
     if arguments.out:
