@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench_codecs.encodec_codec import EncodecCodec
     from workbench_codecs.speechtokenizer_codec import SpeechTokenizerCodec
     from workbench_codecs.transformers_codecs import TransformersCodec
+    from workbench_codecs.xcodec2_codec import Xcodec2Codec
 
 WEIGHTS = Path(__file__).parent / "weights"
 EMBEDDED = {"embedded": WEIGHTS / "tiny", "embedded-speech": WEIGHTS / "speech_tiny"}
@@ -88,6 +89,14 @@ class HFXCodecOptions:
     """Codebooks to use, the coarsest first; None: all 8."""
 
 
+@dataclass
+class Xcodec2Options:
+    """Options of the codec ``xcodec2``."""
+
+    weights: str = "HKUSTAudio/xcodec2-hf"
+    """A Hugging Face id or a folder in transformers' format, or ``random``."""
+
+
 def _one_of(name: str, value: int, allowed: tuple[int, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}; got {value}")
@@ -138,6 +147,12 @@ def _build_hf_xcodec(options: HFXCodecOptions, context: BuildContext) -> Transfo
     return build_hf_xcodec(options, context.seed).to(context.device)
 
 
+def _build_xcodec2(options: Xcodec2Options, context: BuildContext) -> Xcodec2Codec:
+    from workbench_codecs.xcodec2_codec import build_xcodec2
+
+    return build_xcodec2(options, context.seed).to(context.device)
+
+
 @hookimpl
 def workbench_codecs() -> list[Component]:
     """The trainable engine and the baselines."""
@@ -147,6 +162,7 @@ def workbench_codecs() -> list[Component]:
     mimi = "Kyutai's Mimi at 24 kHz and 12.5 frames a second, by transformers"
     tokenizer = "SpeechTokenizer: EnCodec's parts, the first codebook taught by HuBERT; 16 kHz"
     reference = "Transformers' X-Codec, the reference that ours is measured against"
+    second = "X-Codec 2, one codebook of 65,536 entries at 16 kHz, by transformers"
     return [
         Component("xcodec", own, XCodecOptions, build_xcodec),
         Component("encodec", encodec, EncodecOptions, _build_encodec),
@@ -154,4 +170,5 @@ def workbench_codecs() -> list[Component]:
         Component("mimi", mimi, MimiOptions, _build_mimi),
         Component("speechtokenizer", tokenizer, SpeechTokenizerOptions, _build_speechtokenizer),
         Component("hf_xcodec", reference, HFXCodecOptions, _build_hf_xcodec),
+        Component("xcodec2", second, Xcodec2Options, _build_xcodec2),
     ]

@@ -45,6 +45,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("codec", "mimi"): {"weights": "folder", "codebooks": 4},
     ("codec", "speechtokenizer"): {"weights": "folder"},
     ("codec", "hf_xcodec"): {"weights": "folder"},
+    ("codec", "xcodec2"): {"weights": "folder"},
     ("corpus", "synthetic-music"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
     ("corpus", "synthetic-sound"): {"train": 3, "validation": 1, "test": 2, "seconds": 2.0},
     ("corpus", "synthetic-speech"): {"train": 4, "validation": 2, "test": 2, "variety": 0.5},
@@ -115,12 +116,26 @@ def save_tiny(name: str, folder: Path) -> None:
                 codebook_size=16, target_bandwidths=[0.2, 0.4],
             )
         ),
+        "xcodec2": lambda: transformers.Xcodec2Model(
+            transformers.Xcodec2Config(
+                hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+                num_key_value_heads=2, head_dim=16, encoder_hidden_size=4, quantization_dim=48,
+                quantization_levels=[4] * 4,
+                semantic_model_config=transformers.Wav2Vec2BertConfig(
+                    hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                    intermediate_size=16,
+                ),
+            )
+        ),
     }  # fmt: skip
     torch.manual_seed(0)
     model = makers[name]()
     for key, buffer in model.named_buffers():
         if key.endswith(("codebook.embed", "codebook.embed_sum")):
             buffer.normal_()  # transformers leaves them at zero
+    for key, parameter in model.named_parameters():
+        if key == "quantizer.project_in.weight":
+            torch.nn.init.normal_(parameter, std=200)  # all codes would be the same
     model.save_pretrained(folder)
 
 
