@@ -191,6 +191,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     rows = small_cases() + (full_cases() if arguments.full else [])
     lines = [
+        "# Parity with transformers' XcodecModel",
+        "",
         f"Measured with `python benchmarks/parity.py{' --full' if arguments.full else ''}` against "
         f"transformers {transformers.__version__}, torch {torch.__version__}. Bandwidths: those "
         f"of {', '.join(map(str, COUNTS))} codebooks (the greatest alone at 10 s and 30 s). "
