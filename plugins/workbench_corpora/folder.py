@@ -44,7 +44,7 @@ class Folder:
         """The files of one split, in the order of their paths."""
         for name in self._files:
             if self._splits[name] == split:
-                yield Example(id=name, split=split)
+                yield Example(id=name, split=split, domain=self._options.domain or None)
 
     def audio(self, example: Example) -> Audio:
         """The file, at its own rate and with all its channels."""

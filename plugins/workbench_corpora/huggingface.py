@@ -78,6 +78,8 @@ class HuggingFaceData:
             if options.language:
                 texts.setdefault("language", options.language)
             strings = {key: str(text) for key, text in texts.items()}
+            if options.domain:
+                strings["domain"] = options.domain
             yield Example(id=f"{split}-{number:07d}", split=split, details=details, **strings)
 
     def audio(self, example: Example) -> Audio:

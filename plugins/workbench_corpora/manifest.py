@@ -15,7 +15,7 @@ from workbench_corpora.options import ManifestOptions
 from workbench_corpora.recordings import long_enough, stamp
 from workbench_corpora.splits import SPLIT_NAMES, held_out
 
-_TEXTS = ("text", "language", "speaker", "caption")
+_TEXTS = ("text", "language", "speaker", "caption", "domain")
 _KNOWN = {"path", "id", "start", "end", "split", *_TEXTS}
 _SHOWN_PROBLEMS = 20
 

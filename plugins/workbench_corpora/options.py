@@ -156,6 +156,8 @@ class FolderOptions:
     split_folders: bool = True
     """Take what lies in subfolders called `train`, `validation` (`valid`, `val`, `dev`) and `test`
     (`eval`) for those splits; off, such names mean nothing."""
+    domain: str = ""
+    """What is heard: `speech`, `music` or `sound`; empty where it is not known. Boards tell it."""
     min_seconds: float = 0.0
     """Shorter recordings are skipped, and reported as such."""
 
@@ -203,8 +205,8 @@ class ManifestOptions:
 
     path: str = ""
     """The manifest: a line for each recording, with `path` and, where known, `text`, `language`,
-    `speaker`, `caption`, `start` and `end` (seconds), `split` and `id`; other columns are kept as
-    details; a line without a split is for training. `.jsonl` files hold a JSON object a line;
+    `speaker`, `caption`, `domain` (`speech`, `music` or `sound`), `start` and `end` (seconds),
+    `split` and `id`; other columns are kept as details; a line without a split is for training. `.jsonl` files hold a JSON object a line;
     `.csv` and `.tsv` files name their columns in the first line."""
     root: str = ""
     """Folder that relative paths start from; empty for the manifest's own."""
@@ -285,6 +287,8 @@ class HuggingFaceOptions:
     """Column of the languages; empty for none."""
     language: str = ""
     """Language of the recordings for which no column tells it, such as `de`."""
+    domain: str = ""
+    """What is heard: `speech`, `music` or `sound`; empty where it is not known. Boards tell it."""
     speaker_column: str = ""
     """Column of the speakers; empty for none."""
     caption_column: str = ""

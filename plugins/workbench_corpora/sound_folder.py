@@ -88,6 +88,7 @@ def _example(recording: Recording) -> Example:
         split=recording.split,
         caption=captions[0] if captions else None,
         details=details,
+        domain="sound",
     )
 
 

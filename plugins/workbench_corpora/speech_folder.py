@@ -63,6 +63,7 @@ class SpeechFolder:
                     language=item.language,
                     speaker=item.speaker,
                     details={"subset": item.subset, **item.details},
+                    domain="speech",
                 )
 
     def audio(self, example: Example) -> Audio:

@@ -38,7 +38,8 @@ class SyntheticMusic:
         """The pieces of one split, with their scores as details."""
         for index in range(self._sizes[split]):
             score = compose(self._options.seed, split, index, self._options.seconds)
-            yield Example(id=f"{split}-{index:05d}", split=split, details=score.details())
+            name = f"{split}-{index:05d}"
+            yield Example(name, split, details=score.details(), domain="music")
 
     def audio(self, example: Example) -> Audio:
         """The sound of a piece, mono."""

@@ -54,6 +54,7 @@ class SyntheticSound:
                 split=split,
                 caption=captions[0],
                 details={**scene.details(), "captions": captions},
+                domain="sound",
             )
 
     def audio(self, example: Example) -> Audio:

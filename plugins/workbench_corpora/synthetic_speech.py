@@ -117,6 +117,7 @@ class SyntheticSpeech:
                     "phonemes": phonemes[utterance.language, utterance.text],
                     **self._details(utterance),
                 },
+                domain="speech",
             )
             for index, utterance in enumerate(utterances)
         ]

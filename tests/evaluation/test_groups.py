@@ -74,6 +74,15 @@ def test_what_the_corpus_does_not_know_is_named_with_what_it_does():
         labels(EXAMPLES, "dialect")
 
 
+def test_a_recording_with_a_transcript_is_speech_where_no_domain_is_stated():
+    examples = {
+        "song": Example("song", "test", text="la la", domain="music"),
+        "word": Example("word", "test", text="one"),
+        "noise": Example("noise", "test"),
+    }
+    assert labels(examples, "domain") == {"song": "music", "word": "speech", "noise": "unstated"}
+
+
 def test_groups_take_turns_and_keep_their_order():
     groups = {"a1": "a", "a2": "a", "b1": "b", "a3": "a", "b2": "b"}
     assert in_turns(groups) == ["a1", "b1", "a2", "b2", "a3"]

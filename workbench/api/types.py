@@ -80,7 +80,8 @@ class Codes:
 class Example:
     """One item of a corpus: what is known about a recording, not the recording itself.
 
-    ``id`` is unique within its corpus. ``details`` holds whatever else the corpus knows, as plain
+    ``id`` is unique within its corpus. ``domain`` is what is heard: ``speech``, ``music`` or
+    ``sound``, where the corpus knows. ``details`` holds whatever else the corpus knows, as plain
     JSON values (the synthesised music's score, say); where a recording has several captions,
     ``details["captions"]`` lists all, and the first is ``caption``.
     """
@@ -92,6 +93,7 @@ class Example:
     speaker: str | None = None
     caption: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    domain: str | None = None
 
 
 @dataclass(frozen=True)

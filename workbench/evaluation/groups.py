@@ -12,8 +12,10 @@ from workbench.evaluation.table import ResultTable, Role, Row, cell, heading
 
 UNSTATED = "unstated"
 """Group of the items of which the corpus does not know it."""
-FIELDS = ("language", "speaker", "text", "caption")
+FIELDS = ("language", "domain", "speaker", "text", "caption")
 """What an example may be grouped by beside its details."""
+SPEECH = "speech"
+"""Domain of recordings with a transcript for which the corpus states none."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Breakdown:
 def labels(examples: Mapping[str, Example], by: str) -> dict[str, str]:
     """Each item's group: the example's field ``by``, or that entry of its details.
 
+    A recording whose domain is not stated is speech where the corpus knows what is said in it.
+
     Raises ``RecipeError`` where the corpus knows it of no item.
     """
     found = {key: _label(example, by) for key, example in examples.items()}
@@ -111,6 +115,8 @@ def break_down(table: ResultTable, by: str, groups: Mapping[str, str]) -> Breakd
 
 def _label(example: Example, by: str) -> str:
     value = getattr(example, by) if by in FIELDS else example.details.get(by)
+    if value is None and by == "domain" and example.text is not None:
+        return SPEECH
     return UNSTATED if value is None else str(value)
 
 
