@@ -206,8 +206,9 @@ class ManifestOptions:
     path: str = ""
     """The manifest: a line for each recording, with `path` and, where known, `text`, `language`,
     `speaker`, `caption`, `domain` (`speech`, `music` or `sound`), `start` and `end` (seconds),
-    `split` and `id`; other columns are kept as details; a line without a split is for training. `.jsonl` files hold a JSON object a line;
-    `.csv` and `.tsv` files name their columns in the first line."""
+    `split` and `id`; other columns are kept as details; a line without a split is for training.
+    `.jsonl` files hold a JSON object a line; `.csv` and `.tsv` files name their columns in the
+    first line."""
     root: str = ""
     """Folder that relative paths start from; empty for the manifest's own."""
     validation: float = 0.1
