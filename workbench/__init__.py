@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.api.errors import AudioError as AudioError
+    from workbench.api.errors import ItemLacks as ItemLacks
     from workbench.api.errors import PluginError as PluginError
     from workbench.api.errors import RecipeError as RecipeError
     from workbench.api.errors import TrainingDiverged as TrainingDiverged
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.probes import cluster_purity as cluster_purity
     from workbench.evaluation.probes import linear_probe as linear_probe
     from workbench.evaluation.probes import normalised_information as normalised_information
+    from workbench.evaluation.provenance import metric_settings as metric_settings
     from workbench.evaluation.statistics import bootstrap_interval as bootstrap_interval
     from workbench.evaluation.statistics import mean_figure as mean_figure
     from workbench.evaluation.statistics import paired_difference as paired_difference
@@ -137,6 +139,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AudioError": "workbench.api.errors",
+    "ItemLacks": "workbench.api.errors",
     "PluginError": "workbench.api.errors",
     "RecipeError": "workbench.api.errors",
     "TrainingDiverged": "workbench.api.errors",
@@ -223,6 +226,7 @@ _MODULES = {
     "cluster_purity": "workbench.evaluation.probes",
     "linear_probe": "workbench.evaluation.probes",
     "normalised_information": "workbench.evaluation.probes",
+    "metric_settings": "workbench.evaluation.provenance",
     "bootstrap_interval": "workbench.evaluation.statistics",
     "mean_figure": "workbench.evaluation.statistics",
     "paired_difference": "workbench.evaluation.statistics",

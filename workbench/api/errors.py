@@ -50,6 +50,14 @@ class AudioError(WorkbenchError):
     """An audio file that can't be used: unreadable, empty, or with non-finite samples."""
 
 
+class ItemLacks(WorkbenchError):
+    """An item has not what a metric needs of it: a text, a caption, a prompt.
+
+    A metric raises it in ``update``. `workbench evaluate` then leaves the metric out, with this
+    message as the reason; in a run, whose recipe wants the metric, it is an error.
+    """
+
+
 class WeightsError(WorkbenchError):
     """Weights that are missing, of an unknown format, or refused because they could run code."""
 
