@@ -14,10 +14,11 @@ from workbench import (
     BuildContext,
     EvaluationItem,
     Figure,
+    ItemLacks,
     RecipeError,
     TextAudioEncoder,
-    WorkbenchError,
     mean_figure,
+    metric_settings,
 )
 from workbench_metrics.features import content, freeze, sharing_key
 
@@ -60,7 +61,7 @@ class ClapScore:
         """Take in one item, whose example must have a caption."""
         caption = item.example.caption
         if not caption:
-            raise WorkbenchError(
+            raise ItemLacks(
                 f"clap-score: item {item.id!r} has no caption; use a corpus with captions, or "
                 "leave this metric out"
             )
@@ -68,11 +69,12 @@ class ClapScore:
 
     def compute(self) -> list[Figure]:
         """``clap-score``, higher is better."""
-        settings = {
-            "definition": "cosine of audio and caption in the judge's space; mean over items",
-            "judge": self.name,
-            "judge_weights": self.judge.fingerprint,
-        }
+        settings = metric_settings(
+            "cosine of audio and caption in the judge's space; mean over items",
+            version=1,
+            models={self.name: self.judge.fingerprint},
+            resampler="the judge's own",
+        )
         return [mean_figure("clap-score", self._scores, True, settings=settings)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench import EvaluationItem, Figure, set_figure
+from workbench import EvaluationItem, Figure, metric_settings, set_figure
 
 Array = NDArray[np.float64]
 
@@ -51,14 +51,15 @@ class CodeStatistics:
         return [
             set_figure(
                 "code-perplexity", n, perplexity, True,
-                settings={"definition": "2^entropy of the codes, mean over codebooks"},
+                settings=metric_settings("2^entropy of the codes, mean over codebooks", 1),
             ),
             set_figure(
                 "code-divergence", n, divergence, False, "bits",
-                settings={
-                    "definition": "Jensen-Shannon divergence of the codes' frequencies from the "
-                    "truth's, mean over codebooks"
-                },
+                settings=metric_settings(
+                    "Jensen-Shannon divergence of the codes' frequencies from the truth's, mean "
+                    "over codebooks",
+                    1,
+                ),
             ),
         ]  # fmt: skip
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench import EvaluationItem, Figure, WorkbenchError, mean_figure, set_figure
+from workbench import EvaluationItem, Figure, ItemLacks, mean_figure, metric_settings, set_figure
 from workbench_metrics.features import FeatureExtractor
 from workbench_metrics.gaussian import Array, Gaussian, frechet_distance
 
@@ -102,19 +102,19 @@ class FrechetMetric:
 
     def _prompt(self, item: EvaluationItem) -> Array:
         if item.prompt is None:
-            raise WorkbenchError(
+            raise ItemLacks(
                 f"frechet-joint: item {item.id!r} has no prompt; take 'joint' out of kinds"
             )
         mean: Array = self.extractor(item.prompt).astype(np.float64).mean(axis=0)
         return mean
 
     def _settings(self, kind: str) -> dict[str, Any]:
-        return {
-            "definition": DEFINITIONS[kind],
-            "features": self.encoder,
-            "feature_weights": self.extractor.fingerprint,
-            "feature_sample_rate": self.extractor.encoder.sample_rate,
-        }
+        return metric_settings(
+            DEFINITIONS[kind],
+            version=1,
+            models={self.encoder: self.extractor.fingerprint},
+            heard_at=self.extractor.encoder.sample_rate,
+        )
 
 
 class _Sums:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from workbench import EvaluationItem, Figure, log_mel, mean_figure
+from workbench import EvaluationItem, Figure, log_mel, mean_figure, metric_settings
 from workbench_metrics.pairs import aligned
 
 
@@ -33,5 +33,5 @@ class MelDistance:
 
     def compute(self) -> list[Figure]:
         """``mel-distance``, lower is better."""
-        settings = {"definition": "mean |log10 mel - log10 mel of the truth|; 0.1 is 2 dB"}
+        settings = metric_settings("mean |log10 mel - log10 mel of the truth|; 0.1 is 2 dB", 1)
         return [mean_figure("mel-distance", self._scores, False, settings=settings)]

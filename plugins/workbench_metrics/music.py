@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench import Audio, EvaluationItem, Figure, mean_figure
+from workbench import Audio, EvaluationItem, Figure, mean_figure, metric_settings
 from workbench_metrics.music_analysis import (
     FASTEST,
+    RATE,
     SLOWEST,
     Triad,
     estimate_key,
@@ -59,7 +60,8 @@ class _Against:
         self._kinds.add(kind)
 
     def settings(self, definition: str) -> Mapping[str, Any]:
-        return {"definition": definition, "against": " or ".join(sorted(self._kinds))}
+        stated = metric_settings(definition, version=1, heard_at=RATE)
+        return {**stated, "against": " or ".join(sorted(self._kinds))}
 
 
 def _heard(item: EvaluationItem) -> tuple[str, Audio]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from workbench import EvaluationItem, Figure, mean_figure
+from workbench import EvaluationItem, Figure, mean_figure, metric_settings
 from workbench_metrics.pairs import aligned
 
 LIMIT = 100.0
@@ -36,5 +36,6 @@ class SiSdr:
 
     def compute(self) -> list[Figure]:
         """``si-sdr`` in dB, higher is better."""
-        settings = {"definition": f"scale-invariant SDR to the truth, within +-{LIMIT:g} dB"}
+        definition = f"scale-invariant SDR to the truth, within +-{LIMIT:g} dB"
+        settings = metric_settings(definition, 1, loudness="scaled to the truth's")
         return [mean_figure("si-sdr", self._scores, True, "dB", settings)]

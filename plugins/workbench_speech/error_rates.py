@@ -7,7 +7,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from workbench import EvaluationItem, Figure, WorkbenchError, mean_figure
+from workbench import EvaluationItem, Figure, ItemLacks, mean_figure, metric_settings
 from workbench_speech.listening import Transcriber
 from workbench_speech.text import characters, words
 
@@ -31,7 +31,7 @@ class ErrorRates:
         """Take in one item, whose example must have a text."""
         text, language = item.example.text, item.example.language
         if not text or not characters(text, language):
-            raise WorkbenchError(
+            raise ItemLacks(
                 f"error-rates: item {item.id!r} has no text to compare with; use a corpus with "
                 "transcripts, or leave this metric out"
             )
@@ -43,12 +43,13 @@ class ErrorRates:
         """``wer`` and ``cer``, lower is better; nothing where no item was seen."""
         if not self._words:
             return []
-        settings = {
-            "definition": "insertions, deletions, substitutions over true units of the whole set",
-            "judge": self.judge,
-            "judge_weights": self.transcriber.fingerprint,
-            "normaliser": "whisper-normalizer: English, else basic with diacritics kept",
-        }
+        settings = metric_settings(
+            "insertions, deletions, substitutions over true units of the whole set",
+            version=1,
+            models={self.judge: self.transcriber.fingerprint},
+            heard_at=self.transcriber.judge.sample_rate,
+        )
+        settings["normaliser"] = "whisper-normalizer: English, else basic with diacritics kept"
         return [
             rate_figure("wer", self._words, settings),
             rate_figure("cer", self._characters, settings),

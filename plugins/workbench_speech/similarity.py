@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench import EvaluationItem, Figure, WorkbenchError, mean_figure
+from workbench import EvaluationItem, Figure, ItemLacks, mean_figure, metric_settings
 from workbench_speech.listening import Voices
 
 
@@ -21,7 +21,7 @@ class SpeakerSimilarity:
     def update(self, item: EvaluationItem) -> None:
         """Take in one item, which must have a prompt."""
         if item.prompt is None or item.prompt.samples.shape[-1] == 0:
-            raise WorkbenchError(
+            raise ItemLacks(
                 f"speaker-similarity: item {item.id!r} has no prompt; leave this metric out, or "
                 "let the task give its model a prompt"
             )
@@ -30,5 +30,10 @@ class SpeakerSimilarity:
 
     def compute(self) -> list[Figure]:
         """``speaker-similarity``, higher is better."""
-        settings = {"judge": self.judge, "judge_weights": self.voices.fingerprint}
+        settings = metric_settings(
+            "cosine of the voices of the audio and of its prompt, in the judge's space",
+            version=1,
+            models={self.judge: self.voices.fingerprint},
+            heard_at=self.voices.judge.sample_rate,
+        )
         return [mean_figure("speaker-similarity", self._scores, True, settings=settings)]

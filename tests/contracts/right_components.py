@@ -27,6 +27,7 @@ from workbench import (
     encode_by_length,
     hookimpl,
     mean_figure,
+    metric_settings,
     read_tensors,
     save_tensors,
 )
@@ -199,7 +200,8 @@ class Metric:
         self.scores[item.id] = float(gap.abs())
 
     def compute(self) -> list[Any]:
-        return [mean_figure("peak", self.scores, False)]
+        settings = metric_settings("|peak - the truth's|", version=1)
+        return [mean_figure("peak", self.scores, False, settings=settings)]
 
 
 RIGHT: dict[str, Callable[..., Any]] = {

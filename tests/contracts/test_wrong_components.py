@@ -24,7 +24,7 @@ from tests.contracts.right_components import (
     Task,
     subject,
 )
-from workbench import Codes, Example, Figure, Sequence, load_catalog
+from workbench import Codes, Example, Figure, Sequence, load_catalog, mean_figure
 from workbench.testing import SUITES, Check, Subject, judge
 from workbench.testing.common import CHECKS
 
@@ -279,6 +279,18 @@ class NoInterval(Metric):
         return [Figure("peak", value, 0.0, 0.0, len(self.scores), False)]
 
 
+class Unstated(Metric):
+    def compute(self):
+        return [mean_figure("peak", self.scores, False, settings={"definition": "difference"})]
+
+
+class Relative(Metric):
+    def compute(self):
+        most = max(self.scores.values())
+        self.scores = {item: score / most for item, score in self.scores.items()}
+        return super().compute()
+
+
 class Shared(Metric):
     scores: dict[str, float] = {}  # noqa: RUF012 - the mistake
 
@@ -382,6 +394,10 @@ WRONG = [
     Wrong(METRIC, "a member missing", "can be built", plain(Unfinished), NoWeights),
     Wrong(METRIC, "random numbers without the seed", "calls repeat", plain(Jittery), NoWeights),
     Wrong(METRIC, "a value outside its interval", "figures are complete", plain(NoInterval),
+          NoWeights),
+    Wrong(METRIC, "figures that say too little of themselves", "figures state their provenance",
+          plain(Unstated), NoWeights),
+    Wrong(METRIC, "scores relative to the best item", "scores are the items own", plain(Relative),
           NoWeights),
     Wrong(METRIC, "scores kept in the class", "builds share nothing", plain(Shared), NoWeights),
     Wrong(METRIC, "audio changed in place", "items stay as they are", plain(Scaling), NoWeights),

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from workbench.api.types import Audio
 
+RESAMPLER = f"soxr {soxr.__libsoxr_version__.removeprefix('libsoxr-')} VHQ"
+"""What :func:`resample` uses, as provenance states it."""
+
 
 def resample(wav: Tensor, source_rate: int, target_rate: int) -> Tensor:
     """Band-limited resampling of float32 ``[..., T]`` by soxr (very high quality), on the CPU.

@@ -7,14 +7,55 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.api.types import Audio, EvaluationItem
+from workbench.audio.signal import RESAMPLER
+from workbench.host.discovery import Provider
 
-NOT_COMPARED = frozenset({"seed"})
+NOT_COMPARED = frozenset({"seed", "package"})
 """Recorded and free to differ: repeating a run with other seeds is what seeds are for. Where a seed
-does change the measure itself (a randomly initialised encoder), the hash of its weights tells."""
+does change the measure itself (a randomly initialised encoder), the hash of its weights tells. A
+package may have a new version in which a metric is what it was; the metric's own version tells."""
+STATED = ("definition", "version", "resampler", "loudness")
+"""What every metric states of its figures; :func:`metric_settings` makes it."""
+AS_IT_IS = "as it is"
+"""The level of audio that nobody changes."""
 ABSENT = "absent"
 """Shown for a field that only one of two figures has."""
 SHARED = ("n", "items", "reference", "sample_rate", "clip_seconds", "prompt_seconds")
 """Fields that :func:`of_items` gives."""
+
+
+def metric_settings(
+    definition: str,
+    version: int | str,
+    models: Mapping[str, str] | None = None,
+    heard_at: int | None = None,
+    resampler: str = "",
+    loudness: str = AS_IT_IS,
+) -> dict[str, Any]:
+    """What a metric's figures state of how they were made: a beginning of ``Figure.settings``.
+
+    ``version`` is raised whenever the same audio would score otherwise. ``models`` maps each model
+    that judges to a hash of its weights. ``heard_at`` is the rate in Hz to which
+    :func:`~workbench.convert` brings audio for the metric, None where it is scored at its own;
+    ``resampler`` names what does so where that is something else. ``loudness`` says what is done to
+    the audio's level.
+    """
+    converted = "none" if heard_at is None else f"{RESAMPLER} to {heard_at} Hz"
+    settings: dict[str, Any] = {
+        "definition": definition,
+        "version": version,
+        "resampler": resampler or converted,
+        "loudness": loudness,
+    }
+    return settings | ({"models": dict(models)} if models else {})
+
+
+def of_provider(provider: Provider) -> dict[str, str]:
+    """What figures hold of where their metric comes from."""
+    return {
+        "provider": provider.distribution,
+        "package": f"{provider.distribution} {provider.version}",
+    }
 
 
 def of_items(items: Sequence[EvaluationItem]) -> dict[str, Any]:
@@ -31,14 +72,23 @@ def of_items(items: Sequence[EvaluationItem]) -> dict[str, Any]:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """Fields in which two figures' settings differ, each as ``field: one value, other value``."""
+    """Fields in which two figures' settings differ, each as ``field: one value, other value``.
+
+    Where both state their models by the weights' hash, it does not matter where the weights lie.
+    """
     one, two = _flat(first), _flat(second)
     keys = sorted((one.keys() | two.keys()) - NOT_COMPARED)
+    if first.get("models") and second.get("models"):
+        keys = [key for key in keys if not (key.startswith("options.") and _ends_in_weights(key))]
     return [
         f"{key}: {one.get(key, ABSENT)} against {two.get(key, ABSENT)}"
         for key in keys
         if key not in one or key not in two or one[key] != two[key]
     ]
+
+
+def _ends_in_weights(key: str) -> bool:
+    return key.rpartition(".")[2] == "weights"
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

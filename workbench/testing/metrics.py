@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_type_hints
 
 import torch
 
 from workbench.api.errors import WorkbenchError
+from workbench.api.settings import Slot
 from workbench.api.types import Audio, EvaluationItem, Example, Figure
+from workbench.evaluation.provenance import STATED
+from workbench.host.fields import public_fields
 from workbench.testing.probes import loud, upset_random_state
 from workbench.testing.subject import Subject, require
 
@@ -63,6 +68,33 @@ def figures_are_complete(subject: Subject) -> None:
             require(not strangers, f"figure {figure.name!r} scores unknown items {strangers}")
 
 
+def figures_state_their_provenance(subject: Subject) -> None:
+    """Figures state definition, version, resampler and loudness, and models by their hash."""
+    judged = _asks_a_model(subject)
+    for figure in _score(subject, evaluation_items()):
+        said = figure.settings
+        missing = [name for name in STATED if said.get(name) in (None, "")]
+        require(
+            not missing,
+            f"figure {figure.name!r} does not state its {', '.join(missing)}: make its settings "
+            "with workbench.metric_settings",
+        )
+        models = said.get("models", {})
+        hashed = isinstance(models, Mapping) and all(
+            isinstance(digest, str) and len(digest) >= 8 for digest in models.values()
+        )
+        require(
+            hashed and (bool(models) or not judged),
+            f"figure {figure.name!r} states its models as {models!r}; its options name a model, "
+            "so metric_settings(..., models={name: hash of its weights}) must tell which it was",
+        )
+        try:
+            again = json.loads(json.dumps(said))
+        except (TypeError, ValueError) as error:
+            again = error
+        require(again == said, f"figure {figure.name!r}: its settings are not plain JSON: {again}")
+
+
 def calls_repeat(subject: Subject) -> None:
     """The same items give the same figures from a second build, whatever the random state."""
     scored = []
@@ -94,6 +126,24 @@ def builds_share_nothing(subject: Subject) -> None:
             f"figure {figure.name!r} counts {figure.n} items where 2 were given: instances share "
             "what they have seen",
         )
+
+
+def scores_are_the_items_own(subject: Subject) -> None:
+    """An item's score is the same whichever others are there; files can be scored in parallel."""
+    items = evaluation_items()
+    for whole in _score(subject, items):
+        if whole.per_item is None:
+            continue
+        for item in items:
+            alone = {f.name: f.per_item or {} for f in _score(subject, [item])}.get(whole.name, {})
+            one, two = whole.per_item.get(item.id, math.nan), alone.get(item.id, math.nan)
+            same = math.isclose(one, two, rel_tol=1e-6, abs_tol=1e-9) or one is two
+            require(
+                same,
+                f"figure {whole.name!r} scores item {item.id!r} {one:.3g} among others and "
+                f"{two:.3g} alone: per_item holds what an item scores by itself; what hangs on the "
+                "set is set_figure's",
+            )
 
 
 def items_stay_as_they_are(subject: Subject) -> None:
@@ -129,12 +179,25 @@ def nothing_to_score_is_said(subject: Subject) -> None:
 
 CHECKS = (
     figures_are_complete,
+    figures_state_their_provenance,
+    scores_are_the_items_own,
     calls_repeat,
     builds_share_nothing,
     items_stay_as_they_are,
     audio_may_end_early,
     nothing_to_score_is_said,
 )
+
+
+def _asks_a_model(subject: Subject) -> bool:
+    """Whether the metric's options name a component or weights."""
+    config = subject.component.config
+    hints = get_type_hints(config)
+    return any(
+        field.name == "weights"
+        or (isinstance(hints[field.name], type) and issubclass(hints[field.name], Slot))
+        for field in public_fields(config)
+    )
 
 
 def _score(subject: Subject, items: Sequence[EvaluationItem]) -> list[Figure]:

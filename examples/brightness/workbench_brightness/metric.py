@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from workbench import Audio, EvaluationItem, Figure, mean_figure
+from workbench import Audio, EvaluationItem, Figure, mean_figure, metric_settings
 
 WORST = 48.0
 """Semitones at which differences are cut: four octaves, and what silence scores."""
@@ -32,10 +32,8 @@ class Brightness:
 
     def compute(self) -> list[Figure]:
         """``brightness`` in semitones, lower is better."""
-        settings = {
-            "definition": f"|spectral centroid - the truth's|, at most {WORST:g} semitones",
-            "n_fft": self.n_fft,
-        }
+        definition = f"|spectral centroid - the truth's|, at most {WORST:g} semitones"
+        settings = metric_settings(definition, version=1)
         return [mean_figure("brightness", self._scores, False, "semitones", settings)]
 
     def centroid(self, audio: Audio) -> float:

@@ -105,7 +105,7 @@ def test_figures_of_other_judges_are_told_apart():
         compass.offset.data += offset
         score = ClapScore(shared_judge("compass", {"offset": offset}, Context(compass)), "compass")
         score.update(item("a", 30, "30"))
-        settings.append(score.compute()[0].settings["judge_weights"])
+        settings.append(score.compute()[0].settings["models"])
     assert settings[0] != settings[1]
 
 

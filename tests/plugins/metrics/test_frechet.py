@@ -9,6 +9,7 @@ from workbench_metrics.frechet import FrechetMetric
 from workbench_metrics.gaussian import Gaussian, frechet_distance
 
 from workbench.api.errors import WorkbenchError
+from workbench.audio.signal import RESAMPLER
 
 KINDS = ("item", "joint", "set")
 
@@ -93,10 +94,10 @@ def test_joint_needs_prompts(pieces, figures):
 
 def test_provenance_names_encoder_weights_and_definition(pieces, figures, encoder_class):
     (figure,) = figures(pieces(), ["item"]).values()
-    assert figure.settings["features"] == "power"
-    assert figure.settings["feature_sample_rate"] == 800
+    assert list(figure.settings["models"]) == ["power"]
+    assert figure.settings["resampler"] == f"{RESAMPLER} to 800 Hz"
     other = FeatureExtractor(encoder_class(gain=2.0), "cpu")
-    assert figure.settings["feature_weights"] != other.fingerprint
+    assert figure.settings["models"]["power"] != other.fingerprint
     assert (
         "own truth" in figure.settings["definition"] or "its truth" in figure.settings["definition"]
     )
