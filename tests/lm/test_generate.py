@@ -10,6 +10,7 @@ from workbench.api.errors import PluginError, RecipeError, WorkbenchError
 from workbench.api.settings import SamplingSettings
 from workbench.api.types import Condition
 from workbench.lm.collate import lead_rows, token_rows
+from workbench.lm.config import MEMORY_AS
 from workbench.lm.generate import Generator
 from workbench.lm.refine import Refiner
 
@@ -38,19 +39,21 @@ def recomputed(model, prompt, frames, given=None):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("memory_as", MEMORY_AS)
 @torch.no_grad()
-def test_greedy_generation_equals_full_recomputation(pattern):
-    model = decisive(replace(CONDITIONED, pattern=pattern))
+def test_greedy_generation_equals_full_recomputation(pattern, memory_as):
+    model = decisive(replace(CONDITIONED, pattern=pattern, memory_as=memory_as))
     results = Generator(model, GREEDY)(PROMPTS, FRAMES, CONDITIONS)
     for result, *item in zip(results, PROMPTS, FRAMES, CONDITIONS, strict=True):
         assert torch.equal(result, recomputed(model, *item))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("memory_as", MEMORY_AS)
 @pytest.mark.parametrize("scale", [1.0, 2.5])
 @pytest.mark.parametrize("end", [False, True])
-def test_an_item_does_not_depend_on_its_batch(pattern, scale, end):
-    model = decisive(replace(CONDITIONED, pattern=pattern, end_symbol=end))
+def test_an_item_does_not_depend_on_its_batch(pattern, memory_as, scale, end):
+    model = decisive(replace(CONDITIONED, pattern=pattern, memory_as=memory_as, end_symbol=end))
     sampling = SamplingSettings(temperature=1.2, top_p=0.9, guidance_scale=scale)
     together = Generator(model, sampling)(PROMPTS, FRAMES, CONDITIONS, seed=5)
     for size in (1, 3):

@@ -10,6 +10,7 @@ from tests.lm.models import CONDITIONED, TINY, codes, condition, decisive, seque
 from tests.lm.test_training import Excerpts, examples, train
 from workbench.api.errors import PluginError
 from workbench.api.settings import SamplingSettings
+from workbench.lm.config import MEMORY_AS
 from workbench.lm.generate import Generator
 from workbench.lm.refine import Refiner, collate_stage
 from workbench.lm.storage import build_model, load_model, save_model
@@ -89,8 +90,9 @@ def test_refining_equals_stage_by_stage_argmax():
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_an_item_does_not_depend_on_its_batch(scale):
-    model = decisive(REFINE_CONDITIONED)
+@pytest.mark.parametrize("memory_as", MEMORY_AS)
+def test_an_item_does_not_depend_on_its_batch(scale, memory_as):
+    model = decisive(replace(REFINE_CONDITIONED, memory_as=memory_as))
     sampling = SamplingSettings(top_k=6, guidance_scale=scale)
     prompts = [codes(4), codes(0), codes(7, seed=3)]
     given = [codes(9, seed=4)[:1], codes(5, seed=5)[:1], codes(2, seed=6)[:1]]

@@ -7,7 +7,7 @@ import torch
 
 from tests.lm.models import CONDITIONED, PATTERNS, TINY, codes, condition, decisive
 from workbench.lm.collate import collate_memory, lead_rows, token_rows
-from workbench.lm.config import LMConfig
+from workbench.lm.config import MEMORY_AS, LMConfig
 from workbench.lm.decode import Decoder, InferenceModel
 from workbench.lm.transformer import rotary_table, rotate
 
@@ -58,15 +58,16 @@ def test_the_rotary_pair_of_position_one_is_turned_by_one_radian():
     assert turned[0].tolist() == pytest.approx([0.5403023, 0.8414710])
 
 
-def test_memory_and_prefix_matter_and_padding_of_the_memory_does_not():
-    model = decisive(CONDITIONED)
+@pytest.mark.parametrize("memory_as", MEMORY_AS)
+def test_memory_and_prefix_matter_and_padding_of_the_memory_does_not(memory_as):
+    model = decisive(replace(CONDITIONED, memory_as=memory_as))
     given = condition(4, 5)
     rows, _ = inputs(model, given=given)
     memory, allowed = collate_memory(CONDITIONED, [given, condition(4, 9, seed=1)])
     assert memory is not None
     assert allowed is not None
     with torch.no_grad():
-        alone = model(rows[None], memory[:1, :5], allowed[:1, :5])
+        alone = model(rows[None], memory[:1, -5:], allowed[:1, -5:])
         padded = model(rows.expand(2, -1, -1), memory, allowed)
     assert torch.allclose(alone[0], padded[0], atol=1e-5)
     assert (padded[0] - padded[1]).abs().max() > 0.01

@@ -24,7 +24,7 @@ class LMBatch:
     ``rows`` int64 ``[B, T, W]``: input rows. ``positions[k]`` and ``targets[k]`` (int64 ``[N_k]``):
     the flat positions (b T + t) that predict a token of codebook k, and those tokens. Only what is
     trained appears there: no prompt, no padding. ``memory`` ``[B, S, D]`` and ``allowed`` (bool
-    ``[B, S]``, its valid vectors) are there for a model with cross-attention; ``bare`` (bool
+    ``[B, S]``, its valid vectors) are there for a model with ``memory_dim``; ``bare`` (bool
     ``[B]``) marks items that go without their condition. ``visible`` (bool ``[B, T]``, what is no
     padding) is there for a model whose attention goes both ways.
     """
@@ -99,9 +99,11 @@ def assemble(
         [each.rows for each in laid_out], True, float(Vocabulary.of(config).nothing)
     )
     length = rows.shape[1]
-    if length > config.context:
+    memory, allowed = collate_memory(config, conditions)
+    taken = length + (memory.shape[1] if memory is not None and config.before_dim else 0)
+    if taken > config.context:
         raise WorkbenchError(
-            f"a training sequence takes {length} positions, but the model's context is "
+            f"a training sequence takes {taken} positions, but the model's context is "
             f"{config.context}: raise context, or train on less at a time"
         )
     positions, targets = [], []
@@ -109,7 +111,6 @@ def assemble(
         at = [each.positions[k] + b * length for b, each in enumerate(laid_out)]
         positions.append(torch.cat(at))
         targets.append(torch.cat([each.targets[k] for each in laid_out]))
-    memory, allowed = collate_memory(config, conditions)
     visible = None
     if config.given_codebooks:
         lengths = torch.tensor([len(each.rows) for each in laid_out])
@@ -154,7 +155,10 @@ def _lay_out(
 def collate_memory(
     config: LMConfig, conditions: Iterable[Condition]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Padded memories ``[B, S, D]`` and their valid vectors ``[B, S]``; None without memory."""
+    """Padded memories ``[B, S, D]`` and their valid vectors ``[B, S]``; None without memory.
+
+    Padded on the left, so that where they come before the codes nothing lies in between.
+    """
     if not config.memory_dim:
         return None, None
     memories = [condition.memory for condition in conditions]
@@ -162,5 +166,5 @@ def collate_memory(
     if len(present) < len(memories):
         raise PluginError("a model with memory_dim needs Condition.memory on every item")
     lengths = torch.tensor([len(memory) for memory in present])
-    padded = pad_sequence(present, batch_first=True)
-    return padded, torch.arange(padded.shape[1])[None] < lengths[:, None]
+    padded = pad_sequence(present, batch_first=True, padding_side="left")
+    return padded, torch.arange(padded.shape[1])[None] >= padded.shape[1] - lengths[:, None]

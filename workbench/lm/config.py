@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from workbench.api.settings import LMSizes, check
+from workbench.api.types import Condition
 
 PATTERNS = ("flatten", "delay", "parallel")
 """Orders in which a model may emit the codebooks of a frame (see :mod:`workbench.lm.patterns`)."""
+MEMORY_AS = ("cross", "prefix")
 
 
 @dataclass
@@ -21,7 +24,10 @@ class LMConfig(LMSizes):
     prefix_symbols: int = 0
     """Size of the task's table of prefix symbols (phonemes, languages); 0: no prefix."""
     memory_dim: int = 0
-    """Width of the vectors to attend to across (a text encoder's output); 0: no cross-attention."""
+    """Width of the vectors that tell what is wanted (a text encoder's output); 0: none."""
+    memory_as: Literal["cross", "prefix"] = "cross"
+    """How they are told: each layer attends to them across, or they come before the codes, which
+    costs positions and no weights but their projection."""
     end_symbol: bool = False
     """Learn where a sequence ends, so that generation may stop by itself."""
     given_codebooks: int = 0
@@ -48,6 +54,7 @@ class LMConfig(LMSizes):
         )
         for name in sizes:
             check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        check(self.memory_as in MEMORY_AS, "memory_as", self.memory_as, "cross or prefix")
         self._check_conditions()
         self._check_given()
 
@@ -77,6 +84,22 @@ class LMConfig(LMSizes):
             self.end_symbol,
             "false where codebooks are given, and with them the length",
         )
+
+    @property
+    def cross_dim(self) -> int:
+        """Width of the vectors that layers attend to across; 0 where none are."""
+        return self.memory_dim if self.memory_as == "cross" else 0
+
+    @property
+    def before_dim(self) -> int:
+        """Width of the vectors that come before the codes; 0 where none do."""
+        return self.memory_dim if self.memory_as == "prefix" else 0
+
+    def positions_before(self, condition: Condition) -> int:
+        """Positions that an item's condition takes before the start symbol."""
+        symbols = 0 if condition.prefix is None else len(condition.prefix)
+        vectors = len(condition.memory) if self.before_dim and condition.memory is not None else 0
+        return symbols + vectors
 
     @classmethod
     def of(cls, sizes: LMSizes, num_codebooks: int, codebook_size: int) -> LMConfig:

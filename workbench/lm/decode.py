@@ -63,6 +63,8 @@ class InferenceModel:
             heads = torch.split(model.heads * model.norm.weight, model.pattern.width)
             self.heads = [build_matrix(each.flatten(0, 1), precision) for each in heads]
             self.no_memory = model.no_memory.detach().clone() if config.memory_dim else None
+            before = model.before
+            self.before = None if before is None else before.weight.detach().clone()
 
     def logits(self, hidden: Tensor, step: int) -> Tensor:
         """Logits ``[B, W, classes]`` of what step ``step`` emits, from hidden states ``[B, D]``.
@@ -123,12 +125,22 @@ class Decoder:
         shape = (2 * config.depth, batch, heads, capacity, head_dim)
         self.cache = torch.empty(shape, device=model.device)
         self.rotary = torch.complex(*rotary_table(head_dim, capacity)).to(model.device)
+        self.before: Tensor | None = None
+        self.before_padding = torch.zeros(batch, dtype=torch.long, device=model.device)
         self.memory: list[tuple[Tensor, Tensor]] = []
         self.memory_allowed: Tensor | None = None
         self.visible: Tensor | None = None
 
     def attend_to(self, memory: Tensor, allowed: Tensor) -> None:
-        """Project a memory ``[B, S, memory_dim]`` (valid: bool ``[B, S]``) once for all steps."""
+        """Project a memory ``[B, S, memory_dim]`` (valid: bool ``[B, S]``) once for all steps.
+
+        It is padded on the left. Where it comes before the codes, :meth:`prefill` puts it there,
+        and the cache needs S positions more.
+        """
+        if self.model.before is not None:
+            self.before = F.linear(memory, self.model.before)
+            self.before_padding = (~allowed).sum(dim=1)
+            return
         self.memory_allowed = allowed[:, None, None, :]
         for layer in self.model.layers:
             if layer.cross is not None:
@@ -140,8 +152,11 @@ class Decoder:
         Items of several lengths are padded on the left; ``padding`` (int64 ``[B]``) counts each
         one's padding positions. Rotary attention knows distances only, so the shift is harmless.
         """
-        batch, length, _ = rows.shape
-        x = F.embedding(rows, self.model.embedding).sum(dim=2).flatten(0, 1)
+        states = F.embedding(rows, self.model.embedding).sum(dim=2)
+        if self.before is not None:
+            states, padding = self._put_before(self.before, states, padding)
+        batch, length, _ = states.shape
+        x = states.flatten(0, 1)
         mask = None
         if padding is not None:
             columns = torch.arange(self.cache.shape[3], device=rows.device)
@@ -156,6 +171,20 @@ class Decoder:
         self.position = length
         last = x.view(batch, length, -1)[:, -1]
         return F.layer_norm(last, self.norm_shape)
+
+    def _put_before(
+        self, vectors: Tensor, states: Tensor, padding: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """``[B, S + T, D]``: each item's vectors right before its rows; and all of its padding."""
+        joined = torch.cat((vectors, states), dim=1)
+        if padding is None:
+            padding = torch.zeros_like(self.before_padding)
+        # The rows' padding lies in between: vectors move up by as much.
+        here = torch.arange(joined.shape[1], device=joined.device).expand(len(joined), -1)
+        moved = here < vectors.shape[1] + padding[:, None]
+        source = torch.where(moved, here - padding[:, None], here).clamp_min(0)
+        joined = joined.gather(1, source[..., None].expand_as(joined))
+        return joined, padding + self.before_padding
 
     def step(self, rows: Tensor) -> Tensor:
         """Hidden state ``[B, D]`` after one more position with input rows ``[B, W]``."""

@@ -88,16 +88,17 @@ class Generator:
         conditions: Items[Condition] | None = None,
         seed: int = 0,
         progress: Progress | None = None,
-        at_least: int = 0,
+        at_least: int | Items[int] = 0,
     ) -> list[Tensor]:
         """Codes int64 ``[K, <= frames]`` that go on from each prompt ``[K, P]``, prompt excluded.
 
         Fewer frames come back only from a model with an end symbol, which counts as impossible for
-        the first ``at_least`` frames. ``frames`` may be one number for all. A prompt may be empty
+        the first ``at_least`` frames. Either may be one number for all. A prompt may be empty
         (``[K, 0]``).
         """
         counts = [frames] * len(prompts) if isinstance(frames, int) else list(frames)
         given = [Condition()] * len(prompts) if conditions is None else list(conditions)
+        least = [at_least] * len(prompts) if isinstance(at_least, int) else list(at_least)
         items = [
             self._item(number, prompt, count, condition, seed)
             for number, (prompt, count, condition) in enumerate(
@@ -111,7 +112,9 @@ class Generator:
         results: dict[int, Tensor] = {}
         done = 0
         for batch in batches:
-            run = _BatchRun(self.model, self.sampling, [items[i] for i in batch], at_least)
+            run = _BatchRun(
+                self.model, self.sampling, [items[i] for i in batch], [least[i] for i in batch]
+            )
             for _ in run.steps():
                 done += 1
                 if progress is not None:
@@ -133,12 +136,12 @@ class Generator:
             for conditional in (True, False)
         ]
         grid = tokens[first : first + pattern.steps(frames)]
-        context = model.config.context
-        if len(leads[0]) + len(tokens) - 1 > context:
+        before = model.config.positions_before(condition)
+        if before + len(tokens) > model.config.context:
             raise WorkbenchError(
-                f"item {number}: {len(leads[0]) - 1} prefix symbols, {prompt.shape[1]} prompt and "
-                f"{frames} new frames take {len(leads[0]) + len(tokens) - 1} positions; "
-                f"the model's context is {context}"
+                f"item {number}: {before} positions of condition, {prompt.shape[1]} prompt and "
+                f"{frames} new frames take {before + len(tokens)} positions; "
+                f"the model's context is {model.config.context}"
             )
         draws = 2 if self.sampling.repetition_window else 1
         uniforms = item_uniforms(seed, number, grid.numel() * draws)
@@ -164,7 +167,7 @@ class _BatchRun:
         model: InferenceModel,
         sampling: SamplingSettings,
         items: list[_Item],
-        at_least: int = 0,
+        at_least: list[int],
     ) -> None:
         self.model = model
         self.sampling = sampling
@@ -176,8 +179,10 @@ class _BatchRun:
         slots = pattern.arrange(frames.expand(1, pattern.num_codebooks, -1), fill=-1)[0]
         self.slot_frames = slots.to(device)
         self.offsets = token_rows(model.vocabulary, pattern, torch.zeros_like(slots)).to(device)
-        early = at_least if model.config.end_symbol else 0
-        self.endless: list[bool] = ((slots[:, 0] >= 0) & (slots[:, 0] < early)).tolist()
+        firsts = slots[:, 0] if model.config.end_symbol else slots.new_full((len(slots),), -1)
+        endless = (firsts[:, None] >= 0) & (firsts[:, None] < torch.tensor(at_least))
+        self.endless = endless.to(device)
+        self.any_endless: list[bool] = endless.any(dim=1).tolist()
         self.ends = torch.tensor([item.frames for item in items], device=device)
         grid = _stack([item.grid for item in items], self.length, UNKNOWN)
         self.forced: list[bool] = (grid != UNKNOWN).flatten(2).any(dim=2).any(dim=0).tolist()
@@ -216,19 +221,21 @@ class _BatchRun:
         padding = torch.tensor([longest - len(each) for each in rows])
         batch = _stack(rows, longest, self.model.vocabulary.nothing, left=True)
         device = self.model.device
-        decoder = Decoder(self.model, len(rows), longest + self.length - 1)
+        ragged = padding.to(device) if bool(padding.any()) else None
         memory, allowed = collate_memory(self.model.config, conditions)
+        before = memory.shape[1] if memory is not None and self.model.before is not None else 0
+        decoder = Decoder(self.model, len(rows), before + longest + self.length - 1)
         if memory is not None and allowed is not None and self.model.no_memory is not None:
             memory = memory.to(device)
             memory[len(self.items) :] = self.model.no_memory
             decoder.attend_to(memory, allowed.to(device))
-        ragged = padding.to(device) if bool(padding.any()) else None
         return decoder, decoder.prefill(batch.to(device), ragged)
 
     def _draw(self, logits: Tensor, j: int) -> Tensor:
         """Tokens ``[B, W]`` of step ``j``, from logits ``[B, W, classes]``."""
-        if self.endless[j]:
-            logits[:, 0, self.model.absent] = -torch.inf
+        if self.any_endless[j]:
+            ends = logits[:, 0, self.model.absent]
+            logits[:, 0, self.model.absent] = ends.masked_fill(self.endless[j], -torch.inf)
         flat = logits.flatten(0, 1)
         uniforms = self.uniforms[:, j].flatten(0, 1)
         if self.back:

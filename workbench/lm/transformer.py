@@ -42,8 +42,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, visible: Tensor | None) -> Tensor:
         """``[B, T, D]`` of ``[B, T, D]``.
 
-        Without ``visible``, position t sees positions 0 to t; otherwise all see the positions that
-        it marks, bool ``[B, 1, 1, T]``.
+        Without ``visible``, position t sees positions 0 to t; otherwise those that it marks, bool
+        ``[B, 1, 1, T]`` for all positions alike or ``[B, 1, T, T]`` for each.
         """
         batch, length, width = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
@@ -77,6 +77,21 @@ class CrossAttention(nn.Module):
         return self.out(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
+def mask_with_prefix(allowed: Tensor, length: int, visible: Tensor | None) -> Tensor:
+    """What positions see where S vectors come before ``length`` others; a padded one sees itself.
+
+    ``allowed`` (bool ``[B, S]``) marks the vectors that are no padding. The mask is bool
+    ``[B, 1, S + length, S + length]`` where attention is causal; with ``visible`` (bool
+    ``[B, length]``) it goes both ways, ``[B, 1, 1, S + length]``.
+    """
+    if visible is not None:
+        return torch.cat((allowed, visible), dim=1)[:, None, None]
+    seen = F.pad(allowed, (0, length), value=True)[:, None, None]
+    total = seen.shape[-1]
+    square = torch.ones(total, total, dtype=torch.bool, device=allowed.device)
+    return (square.tril() & seen) | torch.eye(total, dtype=torch.bool, device=allowed.device)
+
+
 class FeedForward(nn.Module):
     """Gated feed-forward layer (SwiGLU, arXiv 2002.05202)."""
 
@@ -104,8 +119,8 @@ class Block(nn.Module):
         width, heads = config.width, config.heads
         self.attention_norm = norm(width)
         self.attention = SelfAttention(width, heads)
-        self.cross_norm = norm(width) if config.memory_dim else None
-        self.cross = CrossAttention(width, heads, config.memory_dim) if config.memory_dim else None
+        self.cross_norm = norm(width) if config.cross_dim else None
+        self.cross = CrossAttention(width, heads, config.cross_dim) if config.cross_dim else None
         self.feed_forward_norm = norm(width)
         self.feed_forward = FeedForward(width, config.ffn_width)
         self.dropout = nn.Dropout(config.dropout)
@@ -149,6 +164,9 @@ class TransformerLM(nn.Module):
         self.heads = nn.Parameter(torch.empty(config.num_codebooks, classes, config.width))
         if config.memory_dim:
             self.no_memory = nn.Parameter(torch.zeros(config.memory_dim))
+        self.before: nn.Linear | None = None
+        if config.before_dim:
+            self.before = nn.Linear(config.before_dim, config.width, bias=False)
         cosines, sines = rotary_table(config.width // config.heads, config.context)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
@@ -194,19 +212,23 @@ class TransformerLM(nn.Module):
     ) -> Tensor:
         """Hidden states ``[B, T, D]`` (normalised) of input rows int64 ``[B, T, W]``.
 
-        ``memory`` is float32 ``[B, S, memory_dim]``, ``allowed`` bool ``[B, S]`` its valid vectors.
-        ``visible`` (bool ``[B, T]``) makes attention go both ways, to those positions.
+        ``memory`` is float32 ``[B, S, memory_dim]``, ``allowed`` bool ``[B, S]`` its valid vectors;
+        ``memory_as`` says what is done with it. ``visible`` (bool ``[B, T]``) makes attention go
+        both ways, to those positions.
         """
-        x = self.dropout(self.embedding(rows).sum(dim=2))
+        x = self.embedding(rows).sum(dim=2)
+        mask = None if visible is None else visible[:, None, None, :]
+        if self.before is not None and memory is not None and allowed is not None:
+            x = torch.cat((self.before(memory), x), dim=1)
+            mask = mask_with_prefix(allowed, rows.shape[1], visible)
+        x = self.dropout(x)
         cosines, sines = self.get_buffer("cosines"), self.get_buffer("sines")
-        rotary = (cosines[: rows.shape[1]], sines[: rows.shape[1]])
+        rotary = (cosines[: x.shape[1]], sines[: x.shape[1]])
         if allowed is not None:
             allowed = allowed[:, None, None, :]
-        if visible is not None:
-            visible = visible[:, None, None, :]
         for block in self.blocks:
-            x = block(x, rotary, memory, visible, allowed)
-        return self.norm(x)  # type: ignore[no-any-return]
+            x = block(x, rotary, memory, mask, allowed)
+        return self.norm(x[:, -rows.shape[1] :])  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor, codebook: int) -> Tensor:
         """Logits ``[..., classes]`` of ``codebook`` from hidden states ``[..., D]``."""

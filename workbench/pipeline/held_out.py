@@ -66,13 +66,12 @@ def _check_context(config: LMConfig, requests: Sequence[Request]) -> None:
 
 def positions(config: LMConfig, request: Request) -> int:
     """Most positions that a model sees of a request."""
-    prefix = request.condition.prefix
     frames = int(request.prompt.shape[-1]) + request.frames
     if config.given_codebooks:  # one a frame, after the start symbol
         steps = frames + 1
     else:  # the start symbol, and each step but the last
         steps = build_pattern(config.pattern, config.num_codebooks).steps(frames)
-    return steps + (0 if prefix is None else len(prefix))
+    return steps + config.positions_before(request.condition)
 
 
 @torch.inference_mode()
