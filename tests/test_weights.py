@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from workbench import WeightsError
+from workbench import ModelAbsent, WeightsError
 from workbench.weights import load_tensors, read_tensors, strip_prefix, weights_folder
 
 
@@ -81,20 +81,35 @@ def test_broken_and_missing_files_are_named(tmp_path: Path) -> None:
 
 def test_places(tmp_path: Path) -> None:
     assert weights_folder(str(tmp_path)) == tmp_path
-    with pytest.raises(WeightsError, match="ships no embedded weights"):
+    with pytest.raises(ModelAbsent, match="ships no embedded weights"):
         weights_folder("embedded", tmp_path)
     save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
     assert weights_folder("embedded", tmp_path) == tmp_path
-    with pytest.raises(WeightsError, match="no such folder, and it is no Hugging Face id"):
+    with pytest.raises(WeightsError, match="no such folder, and it is no Hugging Face id") as error:
         weights_folder("./no/such/folder")
+    assert not isinstance(error.value, ModelAbsent)  # misspelt, most likely
 
 
 def test_an_id_that_the_hub_does_not_give(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(
-        WeightsError, match=r"nobody/nothing.*the Hugging Face hub does not give it"
-    ):
+    with pytest.raises(ModelAbsent, match=r"nobody/nothing.*the Hugging Face hub does not give it"):
         weights_folder("nobody/nothing-at-all")
+
+
+def test_an_id_that_the_hub_does_not_know_is_not_taken_for_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import httpx2
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    def unknown(*_args: object, **_options: object) -> None:
+        response = httpx2.Response(404, request=httpx2.Request("GET", "https://example.org"))
+        raise RepositoryNotFoundError("no such repository", response=response)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unknown)
+    with pytest.raises(WeightsError, match="no such repository") as error:
+        weights_folder("nobody/mispelt")
+    assert not isinstance(error.value, ModelAbsent)
 
 
 def test_prefixes() -> None:

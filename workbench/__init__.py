@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.api.errors import AudioError as AudioError
     from workbench.api.errors import ItemLacks as ItemLacks
+    from workbench.api.errors import ModelAbsent as ModelAbsent
     from workbench.api.errors import PluginError as PluginError
     from workbench.api.errors import RecipeError as RecipeError
     from workbench.api.errors import TrainingDiverged as TrainingDiverged
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import SharedCorpus as SharedCorpus
     from workbench.api.protocols import SpeakerEncoder as SpeakerEncoder
     from workbench.api.protocols import StreamingCodec as StreamingCodec
+    from workbench.api.protocols import Tagger as Tagger
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TaughtCodec as TaughtCodec
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
@@ -139,6 +141,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AudioError": "workbench.api.errors",
+    "ModelAbsent": "workbench.api.errors",
     "ItemLacks": "workbench.api.errors",
     "PluginError": "workbench.api.errors",
     "RecipeError": "workbench.api.errors",
@@ -158,6 +161,7 @@ _MODULES = {
     "SpeakerEncoder": "workbench.api.protocols",
     "SharedCorpus": "workbench.api.protocols",
     "StreamingCodec": "workbench.api.protocols",
+    "Tagger": "workbench.api.protocols",
     "Task": "workbench.api.protocols",
     "TaughtCodec": "workbench.api.protocols",
     "TextAudioEncoder": "workbench.api.protocols",

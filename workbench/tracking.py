@@ -161,8 +161,12 @@ class Tracker:
         self._flushed = time.monotonic()
 
     def log_table(self, table: ResultTable) -> None:
-        """Log the final figures with their intervals, and the table as an artifact."""
+        """Log the final figures with their intervals, and the table as an artifact.
+
+        The tag ``workbench.left_out`` says which metrics the table lacks and why.
+        """
         self._log_figures(table, "figures", "intervals")
+        self.tag({"workbench.left_out": "; ".join(table.absences()) or "nothing"})
         self.client.log_text(self.run_id, table.to_markdown(), "tables/figures.md")
         self.client.log_text(self.run_id, table.to_csv(), "tables/figures.csv")
         self.client.log_text(self.run_id, table.to_json(), "tables/figures.json")

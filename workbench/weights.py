@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from workbench.api.errors import WeightsError
+from workbench.api.errors import ModelAbsent, WeightsError
 
 SAFETENSORS = "model.safetensors"
 PICKLE = "pytorch_model.bin"
@@ -44,10 +44,11 @@ def weights_folder(source: str, embedded: Path | None = None) -> Path:
 
     ``source`` is ``embedded`` (the plugin's own folder, given as ``embedded``), a local folder, or
     an id such as ``facebook/hubert-base-ls960``. A local folder goes before an id of that name.
+    What is not shipped, or can't be fetched since the hub is out of reach, is a ``ModelAbsent``.
     """
     if source == "embedded":
         if embedded is None or not (embedded / SAFETENSORS).is_file():
-            raise WeightsError(
+            raise ModelAbsent(
                 "weights 'embedded': this installation ships no embedded weights here"
                 f"{f' (looked in {embedded})' if embedded else ''}; "
                 "name a local folder or a Hugging Face id, or train some"
@@ -75,7 +76,8 @@ def _fetch(identifier: str) -> Path:
         if not any(folder.glob("model*.safetensors")):
             folder = Path(snapshot_download(identifier, allow_patterns=[*texts, "pytorch_model*"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise WeightsError(
+        unreachable = isinstance(error, (LocalEntryNotFoundError, ConnectionError))
+        raise (ModelAbsent if unreachable else WeightsError)(
             f"weights {identifier!r}: there is no such folder, and the Hugging Face hub does not "
             f"give it ({type(error).__name__}: {str(error).splitlines()[0]})"
         ) from error

@@ -6,7 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from workbench.api.errors import PluginError, WorkbenchError
+from workbench.api.errors import ModelAbsent, PluginError, WorkbenchError
 from workbench.api.types import Audio, EvaluationItem, Example
 from workbench.evaluation.runner import (
     MetricEntry,
@@ -72,6 +72,19 @@ def test_roles_limit_a_metric():
     table = evaluate([TRUTH, MODEL], [MetricEntry("loudness", Loudness, {}, frozenset({"truth"}))])
     assert table.columns == ["loudness"]
     assert table.row("continuation").figures == {}
+
+
+def test_a_metric_without_its_model_is_left_out_and_the_rest_is_there(table):
+    def build():
+        raise ModelAbsent("weights 'far/away':\n  not here")
+
+    found = evaluate([TRUTH, MODEL, FLOOR], [MetricEntry("judge", build), ENTRY])
+    assert found.rows == table.rows
+    assert found.absences() == ["judge: weights 'far/away': not here"]
+    assert ResultTable.from_json(found.to_json()) == found
+    figure = perplexity_figure("perplexity", {"i0": 1.0}, {"i0": 2})
+    assert with_figure(found, "continuation", figure).left_out == found.left_out
+    assert "- left out: judge: weights 'far/away': not here" in found.to_markdown()
 
 
 def test_verdicts_compare_results_with_floors(table):

@@ -64,5 +64,13 @@ class WeightsError(WorkbenchError):
     exit_status = 2
 
 
+class ModelAbsent(WeightsError):
+    """A model that can't be had here: weights not shipped, offline, or a package not installed.
+
+    A metric that raises it when it is built is left out of the table, with this message as the
+    reason. A name that is misspelt is no absent model, and neither is a file that is damaged.
+    """
+
+
 class TrainingDiverged(WorkbenchError):
     """Training met a non-finite value; the message names the tensor and the step."""

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from workbench.api.errors import PluginError, WorkbenchError
+from workbench.api.errors import ModelAbsent, PluginError, WorkbenchError
 from workbench.api.protocols import Metric
+from workbench.api.settings import Slot
 from workbench.api.types import EvaluationItem, Figure
-from workbench.evaluation.provenance import SHARED, of_items
+from workbench.evaluation.provenance import SHARED, of_items, of_provider
 from workbench.evaluation.statistics import set_figure
-from workbench.evaluation.table import ResultTable, Role, Row
+from workbench.evaluation.table import LeftOut, ResultTable, Role, Row
+from workbench.host.context import Context
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def evaluate(
 ) -> ResultTable:
     """Every metric on every system; all systems must hold the same items.
 
+    A metric whose ``build`` raises ``ModelAbsent`` is left out, and the table says why.
     ``progress(metric, system, done)`` is called after each item.
     """
     if not systems or not systems[0].items:
@@ -56,15 +59,21 @@ def evaluate(
     for system in systems[1:]:
         _check_same_items(systems[0], system)
     figures: dict[str, dict[str, Figure]] = {system.name: {} for system in systems}
+    left_out = []
     for entry in metrics:
         chosen = [s for s in systems if not entry.roles or s.role in entry.roles]
-        # All of them first, so that they can share a loaded model.
-        built = [(system, entry.build()) for system in chosen]
+        try:
+            # All of them first, so that they can share a loaded model.
+            built = [(system, entry.build()) for system in chosen]
+        except ModelAbsent as absent:
+            left_out.append(LeftOut(entry.name, str(absent)))
+            continue
         for system, metric in built:
             tick = _ticker(progress, entry.name, system.name)
             for figure in _figures(entry, metric, system, tick):
-                _add(figures[system.name], figure, shared, entry)
-    return ResultTable(tuple(Row(s.name, s.role, figures[s.name]) for s in systems))
+                add_figure(figures[system.name], figure, shared, entry)
+    rows = tuple(Row(s.name, s.role, figures[s.name]) for s in systems)
+    return ResultTable(rows, tuple(left_out))
 
 
 def perplexity_figure(
@@ -102,7 +111,7 @@ def with_figure(table: ResultTable, system: str, figure: Figure) -> ResultTable:
         else row
         for row in table.rows
     ]
-    return ResultTable(tuple(rows))
+    return dataclasses.replace(table, rows=tuple(rows))
 
 
 def _figures(
@@ -117,17 +126,33 @@ def _figures(
         raise WorkbenchError(f"metric {entry.name!r} on {system.name!r}: {error}") from error
 
 
-def _add(
+def metric_entry(context: Context, slot: Slot) -> MetricEntry:
+    """A metric as a recipe chooses it."""
+    settings = {
+        **of_provider(context.catalog.provider("metric", slot.name)),
+        "options": slot.options,
+        "seed": context.seed,
+    }
+    return MetricEntry(
+        slot.name, lambda: context.build("metric", slot.name, slot.options), settings
+    )
+
+
+def add_figure(
     figures: dict[str, Figure], figure: Figure, shared: Mapping[str, Any], entry: MetricEntry
 ) -> None:
-    """Put ``figure`` into a system's row, its provenance completed."""
+    """Put ``figure`` into a system's row, its provenance completed.
+
+    A metric that does not state its version has its package's.
+    """
     if figure.name in figures:
         raise PluginError(
             f"metric {entry.name!r} gives a figure {figure.name!r}, which another metric of this "
             f"run gives too"
         )
-    settings = {**shared, "metric": entry.name, **entry.settings, **figure.settings}
-    figures[figure.name] = dataclasses.replace(figure, settings=settings)
+    version = {"version": entry.settings["package"]} if "package" in entry.settings else {}
+    own = {"metric": entry.name, **entry.settings, **version, **figure.settings}
+    figures[figure.name] = dataclasses.replace(figure, settings={**shared, **own})
 
 
 def _ticker(

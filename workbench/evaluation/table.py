@@ -38,6 +38,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A metric that the table lacks since its model is absent, and why."""
+
+    metric: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How a result stands against one floor on one figure.
 
@@ -54,9 +62,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """All figures of all systems over the same items."""
+    """All figures of all systems over the same items; ``left_out`` tells what can't be had here."""
 
     rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -117,7 +126,9 @@ class ResultTable:
             }
             for row in self.rows
         ]
-        return json.dumps({"format": FORMAT, "rows": rows}, indent=1, allow_nan=False)
+        left_out = [dataclasses.asdict(entry) for entry in self.left_out]
+        table = {"format": FORMAT, "rows": rows, "left_out": left_out}
+        return json.dumps(table, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> ResultTable:
@@ -129,7 +140,8 @@ class ResultTable:
         for row in data["rows"]:
             figures = [_figure(plain) for plain in row["figures"]]
             rows.append(Row(row["system"], row["role"], {f.name: f for f in figures}))
-        return cls(tuple(rows))
+        left_out = data.get("left_out", [])  # tables of before have none
+        return cls(tuple(rows), tuple(LeftOut(**entry) for entry in left_out))
 
     def to_csv(self) -> str:
         """One line for each figure of each system."""
@@ -156,7 +168,12 @@ class ResultTable:
             role = "" if row.role == "result" else f" ({row.role})"
             lines.append(f"| {row.system}{role} | " + " | ".join(cells) + " |")
         notes = [f"- {name}: {text}" for name, text in self.definitions().items()]
+        notes += [f"- left out: {sentence}" for sentence in self.absences()]
         return "\n".join([*lines, "", *notes]) + "\n"
+
+    def absences(self) -> list[str]:
+        """What is left out and why, a line for each metric."""
+        return [f"{entry.metric}: {' '.join(entry.why.split())}" for entry in self.left_out]
 
     def definitions(self) -> dict[str, str]:
         """What each figure is, in its metric's words, with the number of items."""

@@ -91,6 +91,7 @@ class Experiment:
             build(folder)
             folder.wait()
             return
+        self.reused.discard(name)  # where an earlier form of the stage was reused and is of no use
         with folder.lock():
             if not folder.done:  # another process may have built it while this one waited
                 facts = build(folder)

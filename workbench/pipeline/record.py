@@ -187,7 +187,7 @@ class RunRecord:
         for stage, path in self._histories().items():
             lines = [json.loads(line) for line in path.read_text().splitlines()]
             tracker.log_history(stage, lines)
-        if report.table.columns:
+        if report.table.columns or report.table.left_out:
             tracker.log_table(report.table)
         for breakdown in report.breakdowns:
             tracker.log_breakdown(breakdown)
@@ -256,6 +256,7 @@ class RunRecord:
             "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "models": self.models,
             "skipped": [asdict(entry) for entry in self.skipped],
+            "left_out": [asdict(entry) for entry in self.table.left_out],
             "stages": stages,
             "health": [health_json(health) for health in healths],
             "reused": sorted(self.experiment.reused),

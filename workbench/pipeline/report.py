@@ -138,6 +138,7 @@ def summary(report: RunReport, ui_command: str) -> RenderableType:
     if report.table.columns:
         parts.append(report.table.to_rich(f"{report.title}: figures with 95 % intervals"))
         parts += [escape(sentence) for sentence in verdict_sentences(report.table)]
+    parts += [f"[yellow]left out:[/] {escape(line)}" for line in report.table.absences()]
     parts.append(_stage_table(report.stages))
     if report.skipped:
         parts.append(f"[yellow]{len(report.skipped)} recordings were skipped:[/]")

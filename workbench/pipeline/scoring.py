@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from workbench.api.errors import ModelAbsent
 from workbench.api.protocols import Task
 from workbench.api.settings import Slot
-from workbench.api.types import Sequence
+from workbench.api.types import Sequence as TokenSequence
 from workbench.evaluation.runner import (
     MetricEntry,
     System,
@@ -36,15 +38,26 @@ from workbench.pipeline.systems import (
 )
 from workbench.training.progress import StepProgress
 
+logger = logging.getLogger("workbench.pipeline")
+
 
 def evaluate_generated(
-    experiment: Experiment, task: Task, output: Generated, models: Mapping[str, TransformerLM]
+    experiment: Experiment,
+    task: Task,
+    output: Generated,
+    models: Mapping[str, TransformerLM],
+    arrived: Sequence[str] = (),
 ) -> ResultTable:
-    """The table of figures: systems in rows."""
+    """The table of figures: systems in rows.
+
+    ``arrived`` names metrics whose model is here now, but was absent when a table that the store
+    holds was made: that one is not used again.
+    """
     slots = metric_slots(experiment, task)
     inputs = {
         "generation": output.key,
         "metrics": [experiment.identity("metric", slot) for slot in slots],
+        **({"arrived": sorted(arrived)} if arrived else {}),
     }
 
     def build(folder: StageFolder) -> dict[str, object]:
@@ -55,7 +68,26 @@ def evaluate_generated(
         return {"figures": len(table.columns)}
 
     stage = experiment.stage("evaluation", inputs, build)
-    return ResultTable.from_json((stage.path / "table.json").read_text())
+    table = ResultTable.from_json((stage.path / "table.json").read_text())
+    if "evaluation" in experiment.reused:
+        absent = {entry.metric for entry in table.left_out}
+        now = absent - _absent(experiment, [slot for slot in slots if slot.name in absent])
+        if now:
+            return evaluate_generated(experiment, task, output, models, [*arrived, *now])
+    for sentence in table.absences():
+        logger.warning("left out of the table: %s", sentence)
+    return table
+
+
+def _absent(experiment: Experiment, slots: list[Slot]) -> set[str]:
+    """Those of the metrics whose model is absent still."""
+    names = set()
+    for slot in slots:
+        try:
+            experiment.context().build("metric", slot.name, slot.options)
+        except ModelAbsent:
+            names.add(slot.name)
+    return names
 
 
 def metric_slots(experiment: Experiment, task: Task) -> list[Slot]:
@@ -137,7 +169,9 @@ def _item_scores(
     """Nats and tokens of each item's codes after its prompt."""
     books = model.config.num_codebooks  # a task's model may be over the first ones alone
     sequences = [
-        Sequence(torch.cat([r.prompt, c], dim=-1)[:books], r.condition, int(r.prompt.shape[-1]))
+        TokenSequence(
+            torch.cat([r.prompt, c], dim=-1)[:books], r.condition, int(r.prompt.shape[-1])
+        )
         for r, c in zip(output.requests, codes, strict=True)
     ]
     scores = score_sequences(model, sequences)
