@@ -135,6 +135,53 @@ class SpeakerEncoder(Protocol):
 
 
 @runtime_checkable
+class Tagger(Protocol):
+    """A semantic encoder that also says which sound events are audible: a judge of sounds.
+
+    ``event-recall`` asks it for events in time, ``class-divergence`` for what a clip is.
+    """
+
+    sample_rate: int
+    """Rate in Hz at which it wants its audio."""
+    tag_rate: float
+    """Segments a second, nominal."""
+    classes: tuple[str, ...]
+    """Names of its C classes."""
+
+    def tag(self, wav: Tensor) -> Tensor:
+        """Probabilities float32 ``[S, C]`` that each class is audible, segment by segment.
+
+        Of mono audio float32 ``[T]`` at ``sample_rate``; S is at least 1. Several classes may be
+        audible at once.
+        """
+        ...
+
+    def classify(self, wav: Tensor) -> Tensor:
+        """A distribution float32 ``[C]`` over the classes, of sum 1, for the whole of ``[T]``."""
+        ...
+
+
+@runtime_checkable
+class TextAudioEncoder(Protocol):
+    """A semantic encoder that also puts recordings and captions into one space, as CLAP does.
+
+    A recording lies near the captions that fit it: the judge of ``clap-score``, and a condition for
+    language models.
+    """
+
+    embedding_dim: int
+    """Width E of the space."""
+
+    def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
+        """Vectors float32 ``[B, E]`` of length 1, of mono audio float32 ``[B, T]`` at any rate."""
+        ...
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        """Vectors float32 ``[N, E]`` of length 1, of N captions."""
+        ...
+
+
+@runtime_checkable
 class TextAudioEncoder(Protocol):
     """A semantic encoder that also puts recordings and captions into one space, as CLAP does.
 
