@@ -182,26 +182,6 @@ class TextAudioEncoder(Protocol):
 
 
 @runtime_checkable
-class TextAudioEncoder(Protocol):
-    """A semantic encoder that also puts recordings and captions into one space, as CLAP does.
-
-    A recording lies near the captions that fit it: the judge of ``clap-score``, and a condition for
-    language models.
-    """
-
-    embedding_dim: int
-    """Width E of the space."""
-
-    def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
-        """Vectors float32 ``[B, E]`` of length 1, of mono audio float32 ``[B, T]`` at any rate."""
-        ...
-
-    def embed_text(self, texts: list[str]) -> Tensor:
-        """Vectors float32 ``[N, E]`` of length 1, of N captions."""
-        ...
-
-
-@runtime_checkable
 class Codec(Protocol):
     """Audio to discrete codes and back."""
 
