@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder
+    from workbench.api.protocols import VectorCodec as VectorCodec
     from workbench.api.settings import NO_COMPONENT as NO_COMPONENT
     from workbench.api.settings import LMSizes as LMSizes
     from workbench.api.settings import SamplingSettings as SamplingSettings
@@ -167,6 +168,7 @@ _MODULES = {
     "TextAudioEncoder": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
     "TrainableEncoder": "workbench.api.protocols",
+    "VectorCodec": "workbench.api.protocols",
     "NO_COMPONENT": "workbench.api.settings",
     "LMSizes": "workbench.api.settings",
     "SamplingSettings": "workbench.api.settings",

@@ -73,6 +73,13 @@ class EncodecCodec(nn.Module):
         wav: Tensor = self.model.decode([self._frame(part) for part in parts])
         return wav
 
+    @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Quantised vectors ``[B, D, F]``; the loudness codebook adds nothing to them."""
+        levels = codes.values[:, : self.levels].transpose(0, 1)
+        vectors: Tensor = self.model.quantizer.decode(levels)
+        return vectors
+
     def _frame(self, values: Tensor) -> tuple[Tensor, Tensor | None]:
         """Codes and scale of one segment, as the model's own decoder wants them."""
         if not self.model.normalize:

@@ -102,6 +102,12 @@ class SpeechTokenizerCodec(nn.Module):
         wav: Tensor = self.decoder(self.quantizer.vq.decode(codes.values.transpose(0, 1)))
         return wav
 
+    @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Quantised vectors ``[B, D, F]`` of codes with any number of codebooks from 1 to K."""
+        vectors: Tensor = self.quantizer.vq.decode(codes.values.transpose(0, 1))
+        return vectors
+
 
 def _read_both_ways(encoder: SEANetEncoder, size: dict[str, Any]) -> None:
     """Put the LSTM that reads both ways in the place of EnCodec's."""

@@ -22,10 +22,12 @@ class Calls:
 
     ``encode(model, wav [B, 1, F * hop], K)`` gives codes ``[B, K, F]``; ``decode(model, codes)``
     gives audio ``[B, 1, T]``, T within a few samples of F * hop.
+    ``vectors(model, codes)`` gives what the decoder makes that of, ``[B, D, F]``.
     """
 
     encode: Callable[[Any, Tensor, int], Tensor]
     decode: Callable[[Any, Tensor], Tensor]
+    vectors: Callable[[Any, Tensor], Tensor]
 
 
 class TransformersCodec(nn.Module):
@@ -66,6 +68,11 @@ class TransformersCodec(nn.Module):
         # Odd strides make DAC's decoder a few samples short.
         return F.pad(wav, (0, max(0, samples - wav.shape[-1])))[..., :samples]
 
+    @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Quantised vectors ``[B, D, F]`` of codes with any number of codebooks from 1 to K."""
+        return self.calls.vectors(self.model, codes.values)
+
 
 def _codebooks(asked: int | None, available: int) -> int:
     if asked is not None and not 1 <= asked <= available:
@@ -76,14 +83,17 @@ def _codebooks(asked: int | None, available: int) -> int:
 DAC = Calls(
     encode=lambda model, wav, count: model.encode(wav, count).audio_codes,
     decode=lambda model, codes: model.decode(audio_codes=codes).audio_values[:, None],
+    vectors=lambda model, codes: model.quantizer.from_codes(codes)[0],
 )
 MIMI = Calls(
     encode=lambda model, wav, count: model.encode(wav, num_quantizers=count).audio_codes,
     decode=lambda model, codes: model.decode(codes).audio_values,
+    vectors=lambda model, codes: model.quantizer.decode(codes),
 )
 XCODEC = Calls(
     encode=lambda model, wav, count: model.encode(wav).audio_codes[:, :count],
     decode=lambda model, codes: model.decode(codes).audio_values,
+    vectors=lambda model, codes: model.quantizer.decode(codes.transpose(0, 1)),
 )
 DAC_SIZES: dict[int, tuple[list[int], int]] = {
     16000: ([2, 4, 5, 8], 12),

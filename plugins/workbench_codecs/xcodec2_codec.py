@@ -64,6 +64,12 @@ class Xcodec2Codec(nn.Module):
         wav: Tensor = self.model.decode(values).audio_values
         return wav[..., :samples]
 
+    @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Quantised vectors ``[B, D, F]`` of codes ``[B, 1, F]``."""
+        vectors: Tensor = self.model.quantizer.from_codes(codes.values.transpose(1, 2))
+        return vectors.transpose(1, 2)
+
 
 def build_xcodec2(options: Xcodec2Options, seed: int) -> Xcodec2Codec:
     """X-Codec 2 from an id or folder, or random at the published size."""

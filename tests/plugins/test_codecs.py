@@ -18,6 +18,7 @@ from workbench import (
     Codec,
     Context,
     RecipeError,
+    VectorCodec,
     WeightsError,
     XCodec,
     decode_stream,
@@ -149,6 +150,18 @@ def test_any_number_of_codebooks_decodes(codec: Any) -> None:
         fewer = codec.decode(replace(codes, values=codes.values[:, :count]))
         assert fewer.shape == whole.shape
         assert not torch.allclose(fewer, whole)
+
+
+def test_vectors_are_the_codes_frame_by_frame(codec: Any) -> None:
+    assert isinstance(codec, VectorCodec)
+    codes = codec.encode(noise(codec, 1, codec.sample_rate // 2))
+    vectors = codec.vectors(codes)
+    assert vectors.dtype == torch.float32
+    assert vectors.shape[::2] == (1, codes.frames)
+    values = codes.values.clone()
+    values[:, 0, 1] = (values[:, 0, 1] + 1) % codec.codebook_size
+    changed = (codec.vectors(replace(codes, values=values)) != vectors).any(dim=1)[0]
+    assert changed.nonzero().flatten().tolist() == [1]
 
 
 def test_items_of_a_padded_batch_get_the_codes_they_get_alone(codec: Any) -> None:

@@ -210,6 +210,22 @@ class Codec(Protocol):
 
 
 @runtime_checkable
+class VectorCodec(Codec, Protocol):
+    """A codec that shows the vectors its codes stand for; what they hold can be probed.
+
+    Of others, `workbench profile` can only tell which codes are alike.
+    """
+
+    def vectors(self, codes: Codes) -> Tensor:
+        """Vectors float32 ``[B, D, F]`` that the decoder makes audio of, of codes ``[B, k, F]``.
+
+        k is any number from 1 to K. Codebooks refine one another: what codebook k adds is the
+        difference from the vectors of the first k - 1.
+        """
+        ...
+
+
+@runtime_checkable
 class StreamingCodec(Codec, Protocol):
     """A codec that handles audio of any length itself, in bounded memory.
 

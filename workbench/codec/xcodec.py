@@ -164,6 +164,11 @@ class XCodec(nn.Module):
         wav: Tensor = self.synthesise(self.quantizer.decode(codes.values))
         return wav
 
+    @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Quantised vectors ``[B, Q, F]`` of codes with any number of codebooks from 1 to K."""
+        return self.quantizer.decode(codes.values).transpose(1, 2)
+
     def for_inference(self, precision: Precision = "fp32", compiled: bool = False) -> XCodec:
         """A copy that encodes and decodes sooner: see :mod:`workbench.codec.inference.build`."""
         from workbench.codec.inference.build import for_inference

@@ -1,4 +1,8 @@
-"""What features tell: linear probes, and the share of a label's entropy that clusters explain."""
+"""What features tell: linear probes, and the share of a label's entropy that clusters explain.
+
+:func:`linear_probe` has one fixed penalty. :func:`linear_scores` chooses it from the training data,
+so that features of any width are probed alike.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from workbench.training.clustering import kmeans, nearest
 
 RIDGE = 10.0
 """Penalty on a probe's weights; features are z-scored first."""
+PENALTIES = tuple(10.0**power for power in range(-6, 2))
+"""What :func:`linear_scores` chooses from, for each row of features."""
 CLUSTER_POINTS = 20_000
 CLUSTER_ITERATIONS = 25
 
@@ -28,6 +34,36 @@ def linear_probe(features: Tensor, labels: Tensor, test_features: Tensor) -> Ten
     scores = _with_bias((test_features - mean) / scale) @ weights
     found: Tensor = classes[scores.argmax(dim=1)]
     return found
+
+
+def linear_scores(features: Tensor, targets: Tensor, test_features: Tensor) -> Tensor:
+    """Predictions float64 ``[M, C]`` for ``test_features [M, D]``, by ridge regression.
+
+    Fitted on ``features [N, D]``, z-scored, and ``targets [N, C]``, with the penalty that has the
+    least generalised cross-validation error (Golub, Heath and Wahba 1979), in closed form.
+    """
+    mean, scale = features.double().mean(dim=0), features.double().std(dim=0)
+    scale = torch.where(scale > 1e-6, scale, 1.0)  # what is the same everywhere tells nothing
+    points, centre = (features.double() - mean) / scale, targets.double().mean(dim=0)
+    wanted, count = targets.double() - centre, len(features)
+    wide = points.shape[1] > count
+    # The eigenvalues of points^T points, or those of points points^T where that is the smaller.
+    values, vectors = torch.linalg.eigh(points @ points.T if wide else points.T @ points)
+    values = values.clamp_min(0)
+    shares = vectors.T @ (wanted if wide else points.T @ wanted)
+    squares = shares.square().sum(dim=1) * (values if wide else 1)
+    penalties = [power * count for power in PENALTIES]
+    errors = []
+    for penalty in penalties:
+        explained = (squares * (values + 2 * penalty) / (values + penalty).square()).sum()
+        freedom = float((values / (values + penalty)).sum()) + 1
+        left = max(1e-9, 1 - freedom / count)
+        errors.append(float(wanted.square().sum() - explained) / left**2)
+    penalty = penalties[errors.index(min(errors))]
+    weights = vectors @ (shares / (values + penalty)[:, None])
+    weights = points.T @ weights if wide else weights
+    predicted: Tensor = (test_features.double() - mean) / scale @ weights + centre
+    return predicted
 
 
 def cluster_purity(
