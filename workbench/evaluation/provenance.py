@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.api.types import Audio, EvaluationItem
@@ -20,8 +21,21 @@ AS_IT_IS = "as it is"
 """The level of audio that nobody changes."""
 ABSENT = "absent"
 """Shown for a field that only one of two figures has."""
-SHARED = ("n", "items", "reference", "sample_rate", "clip_seconds", "prompt_seconds")
+SHARED = (
+    "n", "items", "reference", "sample_rate", "converter", "clip_seconds", "prompt_seconds",
+)  # fmt: skip
 """Fields that :func:`of_items` gives."""
+
+
+@dataclass(frozen=True)
+class ItemFacts:
+    """What provenance keeps of one item: its truth by a hash, rate and lengths."""
+
+    id: str
+    reference: bytes
+    sample_rate: int
+    clip_seconds: float
+    prompt_seconds: float | None
 
 
 def metric_settings(
@@ -60,14 +74,32 @@ def of_provider(provider: Provider) -> dict[str, str]:
 
 def of_items(items: Sequence[EvaluationItem]) -> dict[str, Any]:
     """What all figures over ``items`` share (``SHARED``): which items, which truth, how long."""
-    prompts = [item.prompt for item in items if item.prompt is not None]
+    return of_facts([facts_of(item) for item in items])
+
+
+def facts_of(item: EvaluationItem) -> ItemFacts:
+    """One item's facts, which take less room than its audio."""
+    return ItemFacts(
+        item.id,
+        _content(item.reference),
+        item.reference.sample_rate,
+        round(item.reference.seconds, 3),
+        None if item.prompt is None else round(item.prompt.seconds, 3),
+    )
+
+
+def of_facts(facts: Sequence[ItemFacts]) -> dict[str, Any]:
+    """As :func:`of_items`; ``converter`` is what brought audio of other rates to this one."""
     return {
-        "n": len(items),
-        "items": _digest(item.id.encode() for item in items),
-        "reference": _digest(_content(item.reference) for item in items),
-        "sample_rate": _single([item.reference.sample_rate for item in items]),
-        "clip_seconds": _single([round(item.reference.seconds, 3) for item in items]),
-        "prompt_seconds": _single([round(prompt.seconds, 3) for prompt in prompts]),
+        "n": len(facts),
+        "items": _digest(item.id.encode() for item in facts),
+        "reference": _digest(item.reference for item in facts),
+        "sample_rate": _single([item.sample_rate for item in facts]),
+        "converter": RESAMPLER,
+        "clip_seconds": _single([item.clip_seconds for item in facts]),
+        "prompt_seconds": _single(
+            [item.prompt_seconds for item in facts if item.prompt_seconds is not None]
+        ),
     }
 
 

@@ -14,7 +14,7 @@ from workbench.api.errors import ModelAbsent, PluginError, WorkbenchError
 from workbench.api.protocols import Metric
 from workbench.api.settings import Slot
 from workbench.api.types import EvaluationItem, Figure
-from workbench.evaluation.provenance import SHARED, of_items, of_provider
+from workbench.evaluation.provenance import SHARED, metric_settings, of_items, of_provider
 from workbench.evaluation.statistics import set_figure
 from workbench.evaluation.table import LeftOut, ResultTable, Role, Row
 from workbench.host.context import Context
@@ -76,6 +76,35 @@ def evaluate(
     return ResultTable(rows, tuple(left_out))
 
 
+def metric_entry(context: Context, slot: Slot) -> MetricEntry:
+    """A metric as a recipe chooses it."""
+    settings = {
+        **of_provider(context.catalog.provider("metric", slot.name)),
+        "options": slot.options,
+        "seed": context.seed,
+    }
+    return MetricEntry(
+        slot.name, lambda: context.build("metric", slot.name, slot.options), settings
+    )
+
+
+def add_figure(
+    figures: dict[str, Figure], figure: Figure, shared: Mapping[str, Any], entry: MetricEntry
+) -> None:
+    """Put ``figure`` into a system's row, its provenance completed.
+
+    A metric that does not state its version has its package's.
+    """
+    if figure.name in figures:
+        raise PluginError(
+            f"metric {entry.name!r} gives a figure {figure.name!r}, which another metric of this "
+            f"run gives too"
+        )
+    version = {"version": entry.settings["package"]} if "package" in entry.settings else {}
+    own = {"metric": entry.name, **entry.settings, **version, **figure.settings}
+    figures[figure.name] = dataclasses.replace(figure, settings={**shared, **own})
+
+
 def perplexity_figure(
     name: str,
     nats: Mapping[str, float],
@@ -89,9 +118,9 @@ def perplexity_figure(
     def perplexity(weights: Any) -> float:
         return math.exp(float(weights @ losses) / float(weights @ counts))
 
-    definition = {"definition": "exp of the mean negative log-likelihood of a token"}
+    stated = metric_settings("exp of the mean negative log-likelihood of a token", version=1)
     return set_figure(
-        name, len(losses), perplexity, False, settings={**definition, **(settings or {})},
+        name, len(losses), perplexity, False, settings={**stated, **(settings or {})},
         resamples=1000,
     )  # fmt: skip
 
@@ -124,35 +153,6 @@ def _figures(
         return metric.compute()
     except WorkbenchError as error:
         raise WorkbenchError(f"metric {entry.name!r} on {system.name!r}: {error}") from error
-
-
-def metric_entry(context: Context, slot: Slot) -> MetricEntry:
-    """A metric as a recipe chooses it."""
-    settings = {
-        **of_provider(context.catalog.provider("metric", slot.name)),
-        "options": slot.options,
-        "seed": context.seed,
-    }
-    return MetricEntry(
-        slot.name, lambda: context.build("metric", slot.name, slot.options), settings
-    )
-
-
-def add_figure(
-    figures: dict[str, Figure], figure: Figure, shared: Mapping[str, Any], entry: MetricEntry
-) -> None:
-    """Put ``figure`` into a system's row, its provenance completed.
-
-    A metric that does not state its version has its package's.
-    """
-    if figure.name in figures:
-        raise PluginError(
-            f"metric {entry.name!r} gives a figure {figure.name!r}, which another metric of this "
-            f"run gives too"
-        )
-    version = {"version": entry.settings["package"]} if "package" in entry.settings else {}
-    own = {"metric": entry.name, **entry.settings, **version, **figure.settings}
-    figures[figure.name] = dataclasses.replace(figure, settings={**shared, **own})
 
 
 def _ticker(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +12,11 @@ from workbench.api.errors import ModelAbsent
 from workbench.api.protocols import Task
 from workbench.api.settings import Slot
 from workbench.api.types import Sequence as TokenSequence
+from workbench.evaluation.provenance import metric_settings
 from workbench.evaluation.runner import (
-    MetricEntry,
     System,
     evaluate,
+    metric_entry,
     perplexity_figure,
     with_figure,
 )
@@ -105,23 +105,10 @@ def score_audio(experiment: Experiment, slots: list[Slot], output: Generated) ->
     """Every metric on every system's audio."""
     context = experiment.context()
     systems = [System(name, role, output.items(name)) for name, role in output.roles.items()]
-    entries = [
-        MetricEntry(
-            slot.name,
-            lambda slot=slot: context.build("metric", slot.name, slot.options),  # type: ignore[misc]
-            _settings(experiment, slot),
-        )
-        for slot in slots
-    ]
+    entries = [metric_entry(context, slot) for slot in slots]
     total = len(entries) * len(systems) * len(output.requests)
     with StepProgress("metrics", 0, total) as progress:
         return evaluate(systems, entries, lambda _metric, _system, _done: progress.advance())
-
-
-def _settings(experiment: Experiment, slot: Slot) -> dict[str, Any]:
-    """What a figure's provenance holds of its metric."""
-    provider = str(experiment.catalog.provider("metric", slot.name))
-    return {"provider": provider, "options": slot.options, "seed": experiment.recipe.seed}
 
 
 def score_codes(
@@ -156,10 +143,8 @@ def score_ends(
         return table
     cut = set(at_limit(output.requests, output.codes()))
     scores = {request.id: float(request.id not in cut) for request in output.requests}
-    settings = {
-        "metric": "ended",
-        "definition": "share of results that the model ended itself, before their length limit",
-    }
+    definition = "share of results that the model ended itself, before their length limit"
+    settings = {"metric": "ended", **metric_settings(definition, version=1)}
     return with_figure(table, GENERATED, mean_figure("ended", scores, True, settings=settings))
 
 
