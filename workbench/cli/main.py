@@ -14,6 +14,7 @@ from rich.markup import escape
 from workbench.api.errors import WorkbenchError
 from workbench.cli import (
     ablate,
+    board,
     compare,
     decode,
     doctor,
@@ -39,6 +40,7 @@ COMMANDS: tuple[Register, ...] = (
     decode.register,
     export.register,
     compare.register,
+    board.register,
     doctor.register,
     ui.register,
     plugins.register,

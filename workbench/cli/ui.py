@@ -40,6 +40,18 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
 
 def server_command(results: Path, host: str, port: int) -> list[str]:
     """The command that serves MLflow's interface on a results folder's embedded store."""
+    return [
+        *(sys.executable, "-m", "mlflow", "ui"),
+        *("--backend-store-uri", local_store(results)),
+        *("--host", host),
+        *("--port", str(port)),
+        *("--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),
+    ]
+
+
+def local_store(results: Path) -> str:
+    """The embedded store of a results folder, which must have been written."""
     from workbench.tracking import DATABASE, store_uri
 
     if not (results / DATABASE).exists():
@@ -47,14 +59,7 @@ def server_command(results: Path, host: str, port: int) -> list[str]:
             f"{results / DATABASE} does not exist: no run has been recorded in {results} yet. "
             "Run a recipe first, or name another folder with --results"
         )
-    return [
-        *(sys.executable, "-m", "mlflow", "ui"),
-        *("--backend-store-uri", store_uri(results)),
-        *("--host", host),
-        *("--port", str(port)),
-        *("--workers", "1"),
-        *("--uvicorn-opts", "--log-level warning"),
-    ]
+    return store_uri(results)
 
 
 def server_environment() -> dict[str, str]:

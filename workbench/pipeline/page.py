@@ -118,8 +118,8 @@ def card(
     definition: str,
 ) -> Card:
     """One card of figures that share a name."""
-    low = min(_ends(f)[0] for f in figures)
-    high = max(_ends(f)[1] for f in figures)
+    low = min(interval_ends(f)[0] for f in figures)
+    high = max(interval_ends(f)[1] for f in figures)
     logarithmic = not figures[0].higher_is_better and high > LOG_RATIO * low > 0
 
     def place(value: float) -> float:
@@ -131,7 +131,7 @@ def card(
 
     bars = []
     for figure, (name, role), note in zip(figures, names, notes, strict=True):
-        ends = _ends(figure)
+        ends = interval_ends(figure)
         size = max(abs(figure.value), ends[1] - ends[0])
         unknown = math.isnan(figure.low)
         text = "interval unknown" if unknown else " to ".join(number(e, size) for e in ends)
@@ -199,8 +199,15 @@ def _note(table: ResultTable, figure: str, result: str) -> str:
     return "; ".join(parts)
 
 
-def _ends(figure: Figure) -> tuple[float, float]:
+def interval_ends(figure: Figure) -> tuple[float, float]:
     """The interval, or the value alone where the interval is unknown."""
     if math.isnan(figure.low):
         return figure.value, figure.value
     return min(figure.low, figure.value), max(figure.high, figure.value)
+
+
+def positions(values: Sequence[float], low: float, high: float) -> tuple[float, ...]:
+    """Where values lie between ``low`` and ``high``, in per cent; in the middle of no width."""
+    if high == low:
+        return tuple(50.0 for _ in values)
+    return tuple(round(100 * (value - low) / (high - low), 2) for value in values)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from workbench.api.protocols import Codec
-from workbench.api.types import Skipped
+from workbench.api.types import Example, Skipped
 from workbench.audio.dataset import AudioDataset
 from workbench.evaluation.groups import Breakdown, break_down, labels
 from workbench.evaluation.table import ResultTable
@@ -34,6 +34,7 @@ from workbench.pipeline.report import (
 )
 from workbench.pipeline.store import content_key
 from workbench.pipeline.tokens import TokenizedSplit
+from workbench.pipeline.tracked import track_audio, track_items
 from workbench.pipeline.trained import describe_models
 from workbench.recipe.load import to_dict, to_yaml
 from workbench.tracking import Tracker, environment_tags
@@ -42,9 +43,6 @@ from workbench.training.doctor.findings import Finding
 from workbench.training.session import Alarm, Listener
 
 logger = logging.getLogger("workbench.pipeline")
-
-TRACKED_ITEMS = 3
-"""Items whose audio is kept with the MLflow run; the run's folder has them all."""
 
 
 class RunRecord:
@@ -71,6 +69,7 @@ class RunRecord:
         self.table = ResultTable(())
         self.breakdowns: list[Breakdown] = []
         self.items: list[ListeningItem] = []
+        self.examples: dict[str, Example] = {}
         self.codebooks: CodebookUse | None = None
 
     def __enter__(self) -> RunRecord:
@@ -127,9 +126,9 @@ class RunRecord:
         link.unlink(missing_ok=True)
         link.symlink_to((output.folder / "audio").resolve())
         self.table = table
-        examples = {request.id: request.example for request in output.requests}
+        self.examples = {request.id: request.example for request in output.requests}
         self.breakdowns = [
-            break_down(table, name, labels(examples, name))
+            break_down(table, name, labels(self.examples, name))
             for name in self.experiment.recipe.evaluation.by
         ]
         self.items = [
@@ -192,9 +191,9 @@ class RunRecord:
         for breakdown in report.breakdowns:
             tracker.log_breakdown(breakdown)
         self._track_health(report.healths)
-        for item in self.items[:TRACKED_ITEMS]:
-            for version in item.versions:
-                tracker.log_file(version.audio, f"audio/{item.id}/{version.audio.parent.name}")
+        if self.examples:
+            track_items(tracker, self.examples)
+            track_audio(tracker, self.items)
         for plot in plots:
             tracker.log_file(plot, "plots")
         tracker.log_file(self.folder / PAGE)
