@@ -20,6 +20,11 @@ WAVEFORM = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 16, "convolut
 TRAINED = {"clusters": 4, "second_round_layer": 1}
 SPEECH = {"weights": "random", "size": WAVEFORM, "pretraining": TRAINED}
 JUDGE = {"width": 8, "blocks": 1, "mels": 8}
+TAGGER = {
+    "weights": "random",
+    "size": {"channels": 4, "width": 8, "blocks": 1, "mels": 16},
+    "classes": ["tone", "noise"],
+}
 CLAP = {
     "weights": "random",
     "size": {"patch_width": 8, "depths": [1, 1, 1, 1], "heads": [1, 1, 1, 1], "text_layers": 1},
@@ -39,6 +44,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("semantic_encoder", "clap"): CLAP,
     ("semantic_encoder", "recogniser"): {"weights": "random", "size": JUDGE},
     ("semantic_encoder", "speaker"): {"weights": "random", "size": JUDGE, "dim": 4},
+    ("semantic_encoder", "tagger"): TAGGER,
     ("codec", "xcodec"): XCODEC,
     ("codec", "encodec"): {"weights": "random", "bandwidth": 1.5},
     ("codec", "dac"): {"weights": "folder"},

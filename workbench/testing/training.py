@@ -68,7 +68,7 @@ def check_training(
 def tones(folder: Path, rate: int, channels: int = 1, pieces: int = 4) -> AudioDataset:
     """Prepared pieces of 2 s in which two tones take turns, each piece with its own pair.
 
-    They carry text, speaker and caption, since some models learn from those.
+    They carry text, speaker, caption and labels, since some models learn from those.
     """
     time = torch.arange(2 * rate) / rate
     turn = (time * 2).floor() % 2
@@ -85,6 +85,7 @@ def tones(folder: Path, rate: int, channels: int = 1, pieces: int = 4) -> AudioD
                 language="en",
                 speaker=f"speaker{index % 2}",
                 caption=f"the tone {TONE_NAMES[index % 4]} and a higher one take turns",
+                details={"labels": [TONE_NAMES[index % 4]]},
             )
             yield example, Audio(wav.expand(channels, -1).clone(), rate)
 

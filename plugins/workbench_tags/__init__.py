@@ -1,0 +1,1 @@
+"""Tells which sound events are audible: taggers, and what is asked of them."""

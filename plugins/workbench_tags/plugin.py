@@ -1,0 +1,88 @@
+"""What this package registers: encoders that name sound events, and the metrics that ask them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workbench import BuildContext, Component, hookimpl
+
+if TYPE_CHECKING:
+    from workbench_tags.network import SoundTagger
+    from workbench_tags.transformers_models import PretrainedTagger
+
+
+@dataclass
+class TaggerSize:
+    """Size of a small tagger; the defaults train in a quarter of an hour on a CPU."""
+
+    channels: int = 24
+    """Channels of the first convolution; the next have twice and four times as many."""
+    width: int = 128
+    """Channels of the blocks over time."""
+    blocks: int = 3
+    """ConvNeXt blocks; each sees three frames of 80 ms more to either side."""
+    mels: int = 64
+    """Mel bands of the input, a multiple of 16."""
+    dropout: float = 0.1
+    """Share of features left out in training."""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "width", "blocks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 1")
+        if self.mels < 16 or self.mels % 16:
+            raise ValueError(f"mels = {self.mels!r}: must be a multiple of 16")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout = {self.dropout!r}: must be in [0, 1)")
+
+
+@dataclass
+class TaggerOptions:
+    """Options of `tagger`."""
+
+    weights: str = "embedded"
+    """`embedded` (tiny, knows the events of `synthetic-sound` alone), `random`, or a Hugging Face
+    id or local folder of an audio classifier (`MIT/ast-finetuned-audioset-10-10-0.4593`)."""
+    size: TaggerSize = field(default_factory=TaggerSize)
+    """Size where `weights` is `random`."""
+    classes: list[str] = field(default_factory=list)
+    """Classes where `weights` is `random`; training takes those that the corpus names."""
+    variety: float = 0.5
+    """Strength of random gain, equalisation and noise in training; 0 for none."""
+    window_seconds: float = 2.0
+    """Audio that an audio classifier is given around each segment."""
+    hop_seconds: float = 0.5
+    """Length of an audio classifier's segments."""
+    independent: bool = True
+    """Whether an audio classifier's classes may be audible side by side (sigmoids, as AudioSet's
+    models are trained) or one at a time (softmax)."""
+
+    def __post_init__(self) -> None:
+        if self.variety < 0:
+            raise ValueError(f"variety = {self.variety!r}: must be at least 0")
+        if not 0 < self.hop_seconds <= self.window_seconds:
+            raise ValueError(
+                f"hop_seconds = {self.hop_seconds!r}: must be above 0 and at most window_seconds "
+                f"= {self.window_seconds!r}"
+            )
+
+
+def build_tagger(options: TaggerOptions, context: BuildContext) -> SoundTagger | PretrainedTagger:
+    """A tagger on the context's device."""
+    from workbench_tags.load import load_tagger
+
+    return load_tagger(options, context.seed).to(context.device)
+
+
+@hookimpl
+def workbench_semantic_encoders() -> list[Component]:
+    """The judges: they are encoders, so that recipes can train them."""
+    return [
+        Component(
+            "tagger",
+            "Names audible sound events: AST, any audio classifier, or a small one of our own",
+            TaggerOptions,
+            build_tagger,
+        ),
+    ]
