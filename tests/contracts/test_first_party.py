@@ -11,6 +11,7 @@ import transformers
 from workbench_speech.plugin import JudgeSize
 from workbench_speech.recogniser import CharacterRecogniser
 
+from tests.plugins.quality import made as made_quality
 from tests.plugins.speechtokenizer import made
 from workbench import Audio, Catalog, write_audio
 from workbench.testing import SUITES, Subject, judge
@@ -44,6 +45,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("semantic_encoder", "clap"): CLAP,
     ("semantic_encoder", "recogniser"): {"weights": "random", "size": JUDGE},
     ("semantic_encoder", "speaker"): {"weights": "random", "size": JUDGE, "dim": 4},
+    ("semantic_encoder", "log-mel"): {"bands": 8},
     ("semantic_encoder", "tagger"): TAGGER,
     ("codec", "xcodec"): XCODEC,
     ("codec", "encodec"): {"weights": "random", "bandwidth": 1.5},
@@ -73,6 +75,16 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("metric", "key-agreement"): {},
     ("metric", "tempo-agreement"): {},
     ("metric", "chord-agreement"): {},
+    ("metric", "pesq"): {"band": "narrow"},
+    ("metric", "stoi"): {},
+    ("metric", "stft-distance"): {"fft_sizes": [256]},
+    ("metric", "log-spectral-distance"): {"n_fft": 512, "hop": 256},
+    ("metric", "mel-cepstral-distortion"): {"mels": 40},
+    ("metric", "pitch"): {},
+    ("metric", "code-bitrate"): {},
+    ("metric", "dnsmos"): {"weights": "folder"},
+    ("metric", "utmos"): {"weights": "folder"},
+    ("metric", "warp-q"): {"python": "folder"},
     ("metric", "error-rates"): {"judge": {"name": "recogniser", "options": {"weights": "folder"}}},
     ("metric", "speaker-similarity"): {
         "judge": {"name": "speaker", "options": {"weights": "random", "size": JUDGE, "dim": 4}}
@@ -91,8 +103,13 @@ def test_every_component_is_held_to_its_contract(catalog):
 
 def save_tiny(name: str, folder: Path) -> None:
     """A small model of made weights, or a random one of transformers, as a checkpoint."""
-    if name == "speechtokenizer":
-        made.save(folder)
+    own = {
+        "speechtokenizer": made.save,
+        "dnsmos": made_quality.save_dnsmos,
+        "utmos": made_quality.save_utmos,
+    }
+    if name in own:
+        own[name](folder)
         return
     dac = {"encoder_hidden_size": 4, "decoder_hidden_size": 32, "hidden_size": 8}
     makers = {
@@ -167,6 +184,8 @@ def options_of(kind: str, name: str, place: Path) -> dict[str, Any]:
     if options.get("weights") == "folder":
         options["weights"] = str(place / name)
         save_tiny(name, place / name)
+    if name == "warp-q":
+        options["python"] = str(made_quality.stand_in_environment(place / name))
     if name == "error-rates":
         trained = CharacterRecogniser(JudgeSize(**JUDGE), "a bc")
         trained.save(place / "recogniser")

@@ -1,0 +1,1 @@
+"""Spectra in a semantic encoder's place: the teacher that has learnt nothing."""
