@@ -22,11 +22,11 @@ and 1.8 on synthetic music."""
 class LogMelEncoder(nn.Module):
     """Features ``[B, D, F]`` of mono audio: mel bands of a frame and its neighbours.
 
-    Stands where HuBERT would, as its control: the same places in time, as many numbers a frame, and
-    nothing learnt. Frame i begins at sample ``hop * i`` and is ``window`` long or shorter; where the
-    spectrum sees beyond the audio there are zeros. Values are shifted and scaled alike, so that they
-    lie about 0 with deviation about 1; a codec whose ``semantic.normalise`` is on then takes out
-    mean and deviation of each dimension, as it does with any teacher.
+    Stands where HuBERT would, as its control: the same places in time, as many numbers a frame,
+    and nothing learnt. The spectrum of frame i is centred where HuBERT's frame i is; where it sees
+    beyond the audio there are zeros. Values are shifted and scaled alike, so that they lie about 0
+    with deviation about 1; a codec whose ``semantic.normalise`` is on then takes out mean and
+    deviation of each dimension, as it does with any teacher.
     """
 
     settings: Tensor
