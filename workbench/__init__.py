@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.api.environment import Environment as Environment
     from workbench.api.errors import AudioError as AudioError
     from workbench.api.errors import ItemLacks as ItemLacks
     from workbench.api.errors import ModelAbsent as ModelAbsent
@@ -98,6 +99,9 @@ if TYPE_CHECKING:
     from workbench.codec.pretrained import scratch_codec as scratch_codec
     from workbench.codec.pretrained import trained_codec as trained_codec
     from workbench.codec.xcodec import XCodec as XCodec
+    from workbench.evaluation.isolated import IsolatedMetric as IsolatedMetric
+    from workbench.evaluation.isolated import Score as Score
+    from workbench.evaluation.isolated import shared_worker as shared_worker
     from workbench.evaluation.probes import cluster_purity as cluster_purity
     from workbench.evaluation.probes import linear_probe as linear_probe
     from workbench.evaluation.probes import normalised_information as normalised_information
@@ -110,6 +114,7 @@ if TYPE_CHECKING:
     from workbench.host.catalog import load_catalog as load_catalog
     from workbench.host.context import Context as Context
     from workbench.host.hookspecs import hookimpl as hookimpl
+    from workbench.host.isolation import Worker as Worker
     from workbench.lm.config import LMConfig as LMConfig
     from workbench.lm.generate import Generator as Generator
     from workbench.lm.refine import Refiner as Refiner
@@ -141,6 +146,7 @@ if TYPE_CHECKING:
     from workbench.weights import weights_folder as weights_folder
 
 _MODULES = {
+    "Environment": "workbench.api.environment",
     "AudioError": "workbench.api.errors",
     "ModelAbsent": "workbench.api.errors",
     "ItemLacks": "workbench.api.errors",
@@ -229,6 +235,9 @@ _MODULES = {
     "scratch_codec": "workbench.codec.pretrained",
     "trained_codec": "workbench.codec.pretrained",
     "XCodec": "workbench.codec.xcodec",
+    "IsolatedMetric": "workbench.evaluation.isolated",
+    "Score": "workbench.evaluation.isolated",
+    "shared_worker": "workbench.evaluation.isolated",
     "cluster_purity": "workbench.evaluation.probes",
     "linear_probe": "workbench.evaluation.probes",
     "normalised_information": "workbench.evaluation.probes",
@@ -241,6 +250,7 @@ _MODULES = {
     "load_catalog": "workbench.host.catalog",
     "Context": "workbench.host.context",
     "hookimpl": "workbench.host.hookspecs",
+    "Worker": "workbench.host.isolation",
     "LMConfig": "workbench.lm.config",
     "Generator": "workbench.lm.generate",
     "Refiner": "workbench.lm.refine",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.api.environment import Environment
 from workbench.api.errors import PluginError
 
 if TYPE_CHECKING:
@@ -242,3 +243,5 @@ class Component:
     summary: str
     config: type
     build: Callable[[Any, Any], Any]
+    environment: Environment | None = None
+    """The environment of its own that ``build`` uses, for `workbench environments`."""

@@ -1,0 +1,1 @@
+"""How good audio sounds, beside its truth or by itself."""
