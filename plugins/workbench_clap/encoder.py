@@ -46,6 +46,7 @@ class ClapEncoder(nn.Module):
         self.pretraining = pretraining
         mel, config = checkpoint.mel, self._config
         self.embedding_dim = int(config.projection_dim)
+        self.text_dim = int(config.text_config.hidden_size)
         self.fusion = bool(config.audio_config.enable_fusion)
         stages = len(config.audio_config.depths)
         self.layers = _check_layers(layers, stages)
@@ -88,17 +89,19 @@ class ClapEncoder(nn.Module):
 
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors float32 ``[N, E]`` of N texts."""
-        if self.tokenizer is None:
-            raise WeightsError(
-                "these CLAP weights come without a tokenizer, so text can't be embedded; "
-                "name one by the option tokenizer"
-            )
-        device = next(self.model.parameters()).device
-        ids, mask = self.tokenizer(texts, self._config.text_config.vocab_size)
+        ids, mask = self._tokens(texts)
         model: Any = self.model
-        output = model.get_text_features(ids.to(device), attention_mask=mask.to(device))
+        output = model.get_text_features(ids, attention_mask=mask)
         embedding: Tensor = output.pooler_output
         return embedding
+
+    @torch.no_grad()
+    def read(self, texts: list[str]) -> list[Tensor]:
+        """The text tower's last states float32 ``[S, text_dim]`` of each text, on the CPU."""
+        ids, mask = self._tokens(texts)
+        model: Any = self.model
+        states = model.text_model(ids, attention_mask=mask).last_hidden_state.float().cpu()
+        return [each[kept] for each, kept in zip(states, mask.bool().cpu(), strict=True)]
 
     def pretrain(self, data: AudioDataset, session: TrainingSession) -> None:
         """Train in place on the corpus' captions; see ``pretraining.py``."""
@@ -116,6 +119,17 @@ class ClapEncoder(nn.Module):
             (folder / f"{name}.json").write_text(text + "\n")
         if self.tokenizer is not None:
             self.tokenizer.save(folder)
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids and attention mask ``[N, L]``, on the model's device."""
+        if self.tokenizer is None:
+            raise WeightsError(
+                "these CLAP weights come without a tokenizer, so text can't be embedded; "
+                "name one by the option tokenizer"
+            )
+        device = next(self.model.parameters()).device
+        ids, mask = self.tokenizer(texts, self._config.text_config.vocab_size)
+        return ids.to(device), mask.to(device)
 
     @property
     def _config(self) -> Any:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from workbench_codecs.xcodec2_codec import Xcodec2Codec
 
 WEIGHTS = Path(__file__).parent / "weights"
-EMBEDDED = {"embedded": WEIGHTS / "tiny", "embedded-speech": WEIGHTS / "speech_tiny"}
+EMBEDDED = {
+    "embedded": WEIGHTS / "tiny",
+    "embedded-speech": WEIGHTS / "speech_tiny",
+    "embedded-sound": WEIGHTS / "sound_tiny",
+}
 """Weights that are shipped, by the name that recipes give them."""
 
 
@@ -26,8 +30,8 @@ class XCodecOptions(XCodecConfig):
 
     weights: str = "embedded"
     """``embedded`` (a tiny one trained on synthesised music), ``embedded-speech`` (on synthesised
-    speech), ``scratch``, a folder, a Hugging Face id, or a ``.pth`` of the public code. Trained
-    weights decide the architecture."""
+    speech), ``embedded-sound`` (on synthesised sounds), ``scratch``, a folder, a Hugging Face id,
+    or a ``.pth`` of the public code. Trained weights decide the architecture."""
 
 
 @dataclass

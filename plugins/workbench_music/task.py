@@ -86,7 +86,7 @@ class MusicContinuation:
         if wish.prompt is None:
             raise WorkbenchError("music continuation needs a prompt: give --prompt FILE")
         heard = self._frames(self.prompt_seconds, codec.frame_rate)
-        seconds = wish.seconds or self.continuation_seconds
+        seconds = wish.most_seconds or self.continuation_seconds
         return Request(
             id="wish",
             example=Example(id="wish", split="test"),

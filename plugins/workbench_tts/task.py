@@ -113,7 +113,9 @@ class TextToSpeech:
         text = Text(wish.text, wish.language)
         prompt, before = self._heard(wish, codec)
         limit = self._limit(text, codec.frame_rate)
-        if wish.seconds is not None:
+        if wish.duration is not None:
+            limit = max(1, round(wish.duration * codec.frame_rate))
+        elif wish.seconds is not None:
             limit = min(limit, max(1, round(wish.seconds * codec.frame_rate)))
         return Request(
             id="wish",
@@ -122,6 +124,7 @@ class TextToSpeech:
             frames=limit,
             condition=Condition(prefix=self.reader.prefix(*before, text)),
             prompt_from="the person's prompt",
+            at_least=1 if wish.duration is None else limit,
         )
 
     def generate(
@@ -131,12 +134,15 @@ class TextToSpeech:
         prompts = [request.prompt for request in requests]
         limits = [request.frames for request in requests]
         conditions = [request.condition for request in requests]
+        least = [request.at_least for request in requests]
         if ONLY in generators:
-            spoken: list[Tensor] = generators[ONLY](prompts, limits, conditions, seed, at_least=1)
+            spoken: list[Tensor] = generators[ONLY](
+                prompts, limits, conditions, seed, at_least=least
+            )
             return spoken
         firsts = [prompt[:1] for prompt in prompts]
         first: list[Tensor] = generators[AUTOREGRESSIVE](
-            firsts, limits, conditions, seed, at_least=1
+            firsts, limits, conditions, seed, at_least=least
         )
         if FILLING_IN not in generators:
             return first
@@ -190,6 +196,7 @@ class TextToSpeech:
             condition=Condition(prefix=self.reader.prefix(*line.texts)),
             reference=line.codes[:, heard:],
             prompt_from=line.prompt_from,
+            at_least=1,
         )
 
     def _heard(self, wish: Wish, codec: Codec) -> tuple[Tensor, list[Text]]:

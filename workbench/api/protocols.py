@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from workbench.api.settings import TrainingSettings
+from workbench.api.settings import Slot, TrainingSettings
 from workbench.api.types import (
     Audio,
     Codes,
@@ -178,6 +178,24 @@ class TextAudioEncoder(Protocol):
 
     def embed_text(self, texts: list[str]) -> Tensor:
         """Vectors float32 ``[N, E]`` of length 1, of N captions."""
+        ...
+
+
+@runtime_checkable
+class TextReader(Protocol):
+    """A frozen model that reads texts for language models to attend to: CLAP's text tower, T5.
+
+    Implementations are ``torch.nn.Module`` objects. A semantic encoder may be one besides.
+    """
+
+    text_dim: int
+    """Width D of its states."""
+
+    def read(self, texts: list[str]) -> list[Tensor]:
+        """States float32 ``[S, D]`` of each text, one for each token; S is at least 1.
+
+        They don't depend on the other texts, and have no padding.
+        """
         ...
 
 
@@ -376,6 +394,39 @@ class PretrainedTask(Protocol):
 
     weights: Path
     """Folder that holds a model's folder for each role."""
+
+
+@runtime_checkable
+class ReadingTask(Protocol):
+    """A task whose language models attend to texts, each of which is read once and kept."""
+
+    reader: TextReader
+    """What reads the texts."""
+
+    def texts(self, example: Example) -> list[str]:
+        """All texts that may be asked for with an example."""
+        ...
+
+    def remember(self, states: Mapping[str, Tensor]) -> None:
+        """Take what was read, float32 ``[S, D]`` by text, so that it need not be read again.
+
+        Texts that are not among them, a person's, are read when they are asked for.
+        """
+        ...
+
+
+@runtime_checkable
+class ChoosingTask(Protocol):
+    """A task that has several results made for each request and keeps the best."""
+
+    candidates: int
+    """Results that are made for each request; 1: there is nothing to choose."""
+    ranker: Slot
+    """The semantic encoder that chooses. No metric may be judged by the same."""
+
+    def rate(self, request: Request, audio: Audio) -> float:
+        """How good a decoded result is; the highest is kept."""
+        ...
 
 
 class Metric(Protocol):

@@ -140,9 +140,9 @@ class Request:
     """One thing to generate: go on from ``prompt`` codes ``[K, P]`` for at most ``frames`` frames.
 
     ``reference`` holds the true codes ``[K, R]`` where they are known (held-out examples); R is
-    ``frames`` unless the model decides how long it goes on. ``prompt_from`` is the id of the
-    example whose recording the prompt is the beginning of; None for the item's own, which goes on
-    where the prompt ends.
+    ``frames`` unless the model decides how long it goes on, which it may from frame ``at_least``
+    on. ``prompt_from`` is the id of the example whose recording the prompt is the beginning of;
+    None for the item's own, which goes on where the prompt ends.
     """
 
     id: str
@@ -152,6 +152,7 @@ class Request:
     condition: Condition = field(default_factory=Condition)
     reference: Tensor | None = None
     prompt_from: str | None = None
+    at_least: int = 0
 
     @property
     def continues(self) -> bool:
@@ -164,7 +165,8 @@ class Wish:
     """What a person asks a trained run for, as typed on the command line.
 
     ``prompt`` holds the codes ``[K, P]`` of all the audio that was given, ``prompt_text`` what is
-    said in it; ``seconds`` how much to generate at most, where the person said so.
+    said in it; ``seconds`` how much to generate at most, where the person said so, and ``duration``
+    how much exactly.
     """
 
     prompt: Tensor | None = None
@@ -172,6 +174,12 @@ class Wish:
     language: str | None = None
     seconds: float | None = None
     prompt_text: str | None = None
+    duration: float | None = None
+
+    @property
+    def most_seconds(self) -> float | None:
+        """The most that may be generated, where the person said so."""
+        return self.seconds if self.duration is None else self.duration
 
 
 @dataclass(frozen=True)

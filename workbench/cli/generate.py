@@ -35,9 +35,15 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         text: Annotated[str | None, typer.Option(help="Text to speak, or sound to make.")] = None,
         lang: Annotated[str | None, typer.Option(help="Language of the text.")] = None,
         seconds: Annotated[float | None, typer.Option(help="Most audio to generate.")] = None,
+        duration: Annotated[
+            float | None, typer.Option(help="Seconds to generate, no more and no less.")
+        ] = None,
         seed: Annotated[int, typer.Option(help="Another seed gives another result.")] = 0,
         temperature: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
         top_p: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+        guidance: Annotated[
+            float | None, typer.Option(help="Guidance scale, instead of the recipe's.")
+        ] = None,
         with_prompt: Annotated[
             bool, typer.Option(help="Put the prompt before a result that goes on from it.")
         ] = True,
@@ -56,13 +62,13 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         from workbench.pipeline.experiment import resolve_device
         from workbench.pipeline.trained import open_run
 
-        sampling = {"temperature": temperature, "top_p": top_p}
+        sampling = {"temperature": temperature, "top_p": top_p, "guidance_scale": guidance}
         chosen = {name: value for name, value in sampling.items() if value is not None}
         trained = open_run(
             find_run(run, results).folder, catalog, resolve_device(device), chosen, precision.value
         )
         heard = None if prompt is None else read_audio(prompt)
-        wish = Wish(text=text, language=lang, seconds=seconds, prompt_text=prompt_text)
+        wish = Wish(None, text, lang, seconds, prompt_text, duration)
         audio, before = trained.generate(wish, heard, seed)
         if with_prompt and before is not None:
             joined = torch.cat([before.samples, audio.samples], dim=-1)

@@ -17,6 +17,7 @@ from workbench.audio.io import read_audio, write_audio
 from workbench.evaluation.table import Role
 from workbench.lm.generators import generator_for
 from workbench.lm.transformer import TransformerLM
+from workbench.pipeline.choosing import answer
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.held_out import HeldOut, hear_alone
 from workbench.pipeline.models import LanguageModels
@@ -106,12 +107,12 @@ def generate_held_out(
         sampling = recipe.lm.sampling
         generators = {r: generator_for(m, sampling) for r, m in models.by_role.items()}
         heard = [hear_alone(r, held_out, codec, experiment.device) for r in requests]
-        codes = task.generate(generators, heard, recipe.seed)
+        audio = SystemAudio(requests, held_out.data, codec, experiment.device, recipe.seed)
+        codes = answer(task, generators, heard, recipe.seed, audio.decoded)
         by_id = {r.id: c.contiguous() for r, c in zip(requests, codes, strict=True)}
         save_file(by_id, folder.path / "codes.safetensors")
         warn_of_limits(requests, by_id, models.by_role)
         output = Generated(tuple(requests), folder.path, folder.key, codec.sample_rate, depths)
-        audio = SystemAudio(requests, held_out.data, codec, experiment.device, recipe.seed)
         write_systems(output, by_id, audio)
         return {"items": len(requests)}
 
@@ -131,8 +132,8 @@ def check_depths(section: EvaluationSection, codec: Codec) -> None:
 
 
 def at_limit(requests: Sequence[Request], codes: Mapping[str, Tensor]) -> list[str]:
-    """Ids of the requests whose result is as long as it was allowed to be."""
-    return [r.id for r in requests if codes[r.id].shape[-1] >= r.frames]
+    """Ids of the requests whose result is as long as it was allowed to be, and need not be."""
+    return [r.id for r in requests if codes[r.id].shape[-1] >= r.frames > r.at_least]
 
 
 def warn_of_limits(

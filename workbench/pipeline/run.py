@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from workbench.api.protocols import Task
+from workbench.api.protocols import ReadingTask, Task
 from workbench.host.catalog import Catalog
+from workbench.pipeline.choosing import refuse_own_judge
 from workbench.pipeline.corpus import prepare_corpus, require_split
 from workbench.pipeline.experiment import Experiment, resolve_device
 from workbench.pipeline.generation import check_depths, generate_held_out
@@ -19,7 +20,8 @@ from workbench.pipeline.models import (
 )
 from workbench.pipeline.record import RunRecord
 from workbench.pipeline.report import RunReport
-from workbench.pipeline.scoring import evaluate_generated
+from workbench.pipeline.scoring import evaluate_generated, metric_slots
+from workbench.pipeline.texts import read_texts
 from workbench.pipeline.tokens import tokenize
 from workbench.recipe.schema import Recipe
 
@@ -46,8 +48,11 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
         require_split(data, "train", "training a language model")
         require_split(data, "test", "evaluating the task")
         check_depths(recipe.evaluation, codec.model)
+        refuse_own_judge(task, metric_slots(experiment, task))
         tokens, tokens_key = tokenize(experiment, data, corpus_key, codec.model)
         record.tokens(tokens["test"], codec.model)
+        if isinstance(task, ReadingTask):
+            task.remember(read_texts(experiment, task, data))
         held_out = hold_out(experiment, task, tokens["test"], data, codec.model)
         models = train_language_models(experiment, task, tokens, tokens_key, codec.model)
         record.language_models(models)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from workbench.api.errors import WorkbenchError
 from workbench.api.protocols import Codec
-from workbench.api.types import Codes, Request
+from workbench.api.types import Audio, Codes, Request
 from workbench.audio.dataset import AudioDataset
 from workbench.evaluation.table import Role
 
@@ -114,6 +114,10 @@ class SystemAudio:
         values = torch.cat([before, codes], dim=-1)[None].to(self.device)
         wav = self.codec.decode(Codes(values, self.codec.codebook_size, self.codec.frame_rate))
         return wav[0, :, self._samples(before) :].float().cpu()
+
+    def decoded(self, request: Request, codes: Tensor) -> Audio:
+        """As :meth:`decode`, with its rate."""
+        return Audio(self.decode(request, codes), self.codec.sample_rate)
 
     def _samples(self, codes: Tensor) -> int:
         """Samples that ``codes [k, F]`` stand for."""

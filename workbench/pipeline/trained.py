@@ -27,6 +27,7 @@ from workbench.lm.generators import generator_for
 from workbench.lm.matrices import Precision
 from workbench.lm.refine import Refiner
 from workbench.lm.storage import load_model
+from workbench.pipeline.choosing import answer
 from workbench.pipeline.generation import at_limit
 from workbench.pipeline.models import BuiltCodec, Teacher
 
@@ -50,7 +51,7 @@ class TrainedRun:
         """
         codes = None if prompt is None else self._encode(prompt)
         request = self.task.request(replace(wish, prompt=codes), self.codec)
-        generated = self.task.generate(self.generators, [request], seed)[0]
+        generated = answer(self.task, self.generators, [request], seed, self._heard)[0]
         self._warn_of_limit(request, generated)
         before = request.prompt if request.continues else generated[:, :0]
         wav = self._decode(torch.cat([before, generated], dim=-1))
@@ -75,6 +76,13 @@ class TrainedRun:
         samples = audio.samples[None].to(self.device)
         pieces = encode_long(self.codec, lambda: [samples], samples.shape[-1])
         return torch.cat([piece[0].cpu() for piece in pieces], dim=-1)
+
+    def _heard(self, request: Request, codes: torch.Tensor) -> Audio:
+        """A result as it sounds after what it goes on from."""
+        before = request.prompt if request.continues else codes[:, :0]
+        cut = round(before.shape[-1] * self.codec.sample_rate / self.codec.frame_rate)
+        wav = self._decode(torch.cat([before, codes], dim=-1))
+        return Audio(wav[:, cut:], self.codec.sample_rate)
 
     def _decode(self, codes: torch.Tensor) -> torch.Tensor:
         values = Codes(codes[None].to(self.device), self.codec.codebook_size, self.codec.frame_rate)
