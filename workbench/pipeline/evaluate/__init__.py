@@ -1,0 +1,1 @@
+"""Evaluation of anything that lies in files: runs, codecs' round trips, folders of audio."""
