@@ -18,6 +18,7 @@ from workbench.api.types import Example, Skipped
 from workbench.audio.dataset import AudioDataset
 from workbench.evaluation.groups import Breakdown, break_down, labels
 from workbench.evaluation.table import ResultTable
+from workbench.pipeline.evaluate.of_run import note_items
 from workbench.pipeline.experiment import Experiment, process_rank
 from workbench.pipeline.generation import Generated
 from workbench.pipeline.health import has_history, run_health, summaries
@@ -125,6 +126,7 @@ class RunRecord:
         link = self.folder / "audio"
         link.unlink(missing_ok=True)
         link.symlink_to((output.folder / "audio").resolve())
+        note_items(output, self.folder)
         self.table = table
         self.examples = {request.id: request.example for request in output.requests}
         self.breakdowns = [
