@@ -86,12 +86,11 @@ def probe_whole(
     """Accuracy on whole recordings or, where one can have several labels, average precision."""
     numbers = numbered([label for labels in (*train, *test) for label in labels])
     single = all(len(labels) == 1 for labels in (*train, *test))
-    points, others = pooled(features.train), pooled(features.test)
-    known, wanted = (_indicators(labels, numbers) for labels in (train, test))
+    points, wanted = pooled(features.test), _indicators(test, numbers)
     if name == IDENTITY:
-        predicted = _halves(others, wanted)
+        predicted = _halves(points, wanted)
     else:
-        predicted = linear_scores(points, known, others)
+        predicted = linear_scores(pooled(features.train), _indicators(train, numbers), points)
     scored = [_hit(*pair) if single else _average_precision(*pair)
               for pair in zip(predicted, wanted, strict=True)]  # fmt: skip
     definition = (WHOLE if single else SEVERAL).format(name)

@@ -1,8 +1,9 @@
 """A small language model of codes: how predictable each codebook is from what came before it.
 
-A trigram model with Witten-Bell smoothing (Witten and Bell 1991), down to equal chances of all
-entries. It is quick and has nothing to tune, and so serves to compare codecs and depths on the same
-audio; it sees two codes back, and its perplexity is not to be set beside a trained transformer's.
+A trigram model with interpolated Kneser-Ney smoothing (Kneser and Ney 1995; discounts after Ney,
+Essen and Kneser 1994), down to equal chances of all entries. It is quick and has nothing to tune,
+and so serves to compare codecs and depths on the same audio; it sees two codes back, and its
+perplexity is not to be set beside a trained transformer's.
 
 Codebook 1 is predicted from its two codes before. Others are predicted from the codebook before
 them in the same frame and from their own code before: what a model that emits a frame's codebooks
@@ -21,6 +22,8 @@ from torch import Tensor
 Codes = NDArray[np.int64]
 START = 0
 """Stands for what came before a recording; entries count from 1 in contexts."""
+HALF = 0.5
+"""Discount where nothing was seen just once."""
 
 
 def code_nats(
@@ -45,13 +48,17 @@ class Trigrams:
 
     def __init__(self, grams: Codes, codebook_size: int) -> None:
         self.size = codebook_size
-        self.counts = [_Counts(self._keys(grams, order), codebook_size) for order in range(3)]
+        longest = _Counts(self._keys(grams, 2), codebook_size)
+        # In shorter contexts a code counts by how many longer ones it was seen in.
+        middle = _Counts(longest.seen % ((codebook_size + 1) * codebook_size), codebook_size)
+        shortest = _Counts(middle.seen % codebook_size, codebook_size)
+        self.orders = (shortest, middle, longest)
 
     def chances(self, grams: Codes) -> NDArray[np.float64]:
         """Probability float64 ``[N]`` of the last code of each row, given the others."""
         chances = np.full(len(grams), 1 / self.size)
-        for order in range(3):
-            chances = self.counts[order].smoothed(self._keys(grams, order), chances)
+        for order, counts in enumerate(self.orders):
+            chances = counts.smoothed(self._keys(grams, order), chances)
         return chances
 
     def _keys(self, grams: Codes, order: int) -> Codes:
@@ -68,19 +75,21 @@ class _Counts:
     def __init__(self, keys: Codes, codebook_size: int) -> None:
         self.size = codebook_size
         self.seen, self.times = np.unique(keys, return_counts=True)
+        once, twice = ((self.times == count).sum() for count in (1, 2))
+        self.discount = float(once / (once + 2 * twice)) if once else HALF
         contexts = self.seen // codebook_size
         self.contexts, first = np.unique(contexts, return_index=True)
         self.kinds = np.diff(np.append(first, len(contexts)))
         self.totals = np.add.reduceat(self.times, first)
 
     def smoothed(self, keys: Codes, lower: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Witten-Bell: the more kinds of code followed a context, the more a new one is likely."""
+        """Chances of codes in contexts; what is taken off seen codes is shared out by ``lower``."""
         times = _looked_up(self.seen, self.times, keys)
         contexts = keys // self.size
         kinds = _looked_up(self.contexts, self.kinds, contexts)
         totals = _looked_up(self.contexts, self.totals, contexts)
-        mixed = (times + kinds * lower) / np.maximum(totals + kinds, 1)
-        return np.where(totals > 0, mixed, lower)
+        kept = np.maximum(times - self.discount, 0) + self.discount * kinds * lower
+        return np.where(totals > 0, kept / np.maximum(totals, 1), lower)
 
 
 def _looked_up(known: Codes, values: Codes, wanted: Codes) -> Codes:
