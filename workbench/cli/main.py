@@ -19,6 +19,7 @@ from workbench.cli import (
     decode,
     doctor,
     encode,
+    environments,
     evaluate,
     export,
     generate,
@@ -48,6 +49,7 @@ COMMANDS: tuple[Register, ...] = (
     doctor.register,
     ui.register,
     plugins.register,
+    environments.register,
     recipes.register,
 )
 """Each command file's ``register(app, catalog)``; heavy modules are imported inside commands."""
