@@ -28,7 +28,7 @@ from workbench.pipeline.tracked import (
     track_audio,
     track_items,
 )
-from workbench.tracking import Tracker
+from workbench.tracking import Tracker, store_uri
 
 EXAMPLES = {
     f"i{k}": Example(
@@ -275,6 +275,16 @@ def test_a_run_is_fetched_with_its_audio_and_compared(store, tmp_path):
     assert len(listening_items(runs)) == 3
     with pytest.raises(UnknownRun, match="no run 'ffff'"):
         fetch_run(client, "ffff", tmp_path)
+
+
+def test_runs_of_a_server_are_compared_by_id(store, catalog, tmp_path):
+    results, ids, _ = store
+    words = ["compare", ids["one"], ids["two"], "--uri", store_uri(results)]
+    words += ["--results", str(tmp_path), "--out", str(tmp_path / "page.html")]
+    result = CliRunner().invoke(build_app(catalog), words)
+    assert result.exit_code == 0, result.exception
+    assert "clearly worse" in " ".join(result.output.split())
+    assert "data:audio/flac" in (tmp_path / "page.html").read_text()
 
 
 def test_the_command_writes_and_tracks_one_board_an_experiment(store, catalog):

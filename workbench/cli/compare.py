@@ -34,6 +34,10 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
             bool,
             typer.Option("--force", help="Also show figures that were not measured alike, marked."),
         ] = False,
+        uri: Annotated[
+            str,
+            typer.Option(help="MLflow server to take the runs from, by id; kept below --results."),
+        ] = "",
         results: Annotated[Path, typer.Option(help="The folder with the runs.")] = Path("results"),
     ) -> None:
         """Compare runs with the first of them: figures, paired differences, audio side by side."""
@@ -41,8 +45,13 @@ def register(app: typer.Typer, _catalog: Catalog) -> None:
 
         from workbench.pipeline.comparison import compare_runs, find_run
         from workbench.pipeline.comparison_page import write_page
+        from workbench.pipeline.tracked import fetch_run, open_client
 
-        comparison = compare_runs([find_run(name, results) for name in runs], force)
+        names_or_folders = runs
+        if uri:
+            client = open_client(uri)
+            names_or_folders = [str(fetch_run(client, run, results / "fetched")) for run in runs]
+        comparison = compare_runs([find_run(name, results) for name in names_or_folders], force)
         names = "--".join(run.name for run in comparison.runs)
         page = write_page(comparison, out or results / "comparisons" / f"{names}.html")
         console = Console()

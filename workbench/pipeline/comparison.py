@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ logger = logging.getLogger("workbench.pipeline")
 
 COMPARED: tuple[Role, ...] = ("result", "ceiling")
 """Systems that runs are compared by; truth and floors are the same for all of them."""
+
+
+VERDICTS = {1: "clearly better", 2: "clearly worse", None: "no clear difference"}
+"""A later run's standing beside the first one, by the figure of a difference that is better."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +57,45 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A figure that is not put side by side.
+
+    ``unlike`` names the fields of provenance in which ``run`` differs from the first one; where it
+    is empty, ``run`` is too: some run lacks the figure.
+    """
+
+    figure: str
+    system: str
+    first: str
+    run: str = ""
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The refusal in words."""
+        if not self.unlike:
+            return f"{self.figure} of “{self.system}”: not every run has it"
+        fields = ", ".join(self.unlike)
+        return f"{self.figure} of “{self.system}”, {self.first} against {self.run}: {fields}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs side by side.
 
-    ``refused`` says which figures were left out, and why; ``changes`` which fields of a later
-    run's recipe differ from the first's.
+    ``refusals`` are the figures that were left out; ``changes`` tells which fields of a later run's
+    recipe differ from the first's.
     """
 
     runs: tuple[Run, ...]
     lines: tuple[Line, ...]
-    refused: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
     changes: tuple[tuple[str, ...], ...]
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Which figures were left out, and why, in words."""
+        return tuple(refusal.sentence for refusal in self.refusals)
 
 
 def find_run(name: str, results: Path) -> Run:
@@ -95,18 +128,18 @@ def compare_runs(runs: Sequence[Run], force: bool = False) -> Comparison:
     if len(runs) < 2:
         raise WorkbenchError("a comparison needs at least two runs")
     lines: list[Line] = []
-    refused: list[str] = []
+    refused: list[Refusal] = []
     for row in [row for role in COMPARED for row in runs[0].table.of_role(role)]:
         for name in row.figures:
             line = _line(runs, row.system, row.role, name)
             if line is None:
-                refused.append(f"{name} of “{row.system}”: not every run has it")
+                refused.append(Refusal(name, row.system, runs[0].name))
             elif any(line.unlike) and not force:
                 refused += _refusals(runs, line)
             else:
                 lines.append(line)
     if not lines:
-        reasons = "\n".join(f"  - {reason}" for reason in refused) or "  - the runs have no figures"
+        reasons = "\n".join(f"  - {r.sentence}" for r in refused) or "  - the runs have no figures"
         raise WorkbenchError(
             f"no figure of these runs can be put side by side:\n{reasons}\n"
             "--force does so all the same and marks what is unlike."
@@ -116,20 +149,35 @@ def compare_runs(runs: Sequence[Run], force: bool = False) -> Comparison:
 
 
 def listening_items(runs: Sequence[Run]) -> list[ListeningItem]:
-    """The items that all runs have: the first run's truth, then each run's compared systems."""
+    """The items that all runs have: the first run's truth, then each run's compared systems.
+
+    What sounds the same in several runs (the round trip of a codec that they share) is one version.
+    """
     indices = [{item.id: item for item in read_index(run.folder)} for run in runs]
     common = [item for key, item in indices[0].items() if all(key in i for i in indices[1:])]
     items = []
     for item in common:
         versions = [version for version in item.versions if version.role == "truth"]
-        for run, index in zip(runs, indices, strict=True):
-            versions += [
-                Version(f"{run.name}: {version.system}", version.role, version.audio)
-                for version in index[item.id].versions
-                if version.role in COMPARED
-            ]
+        versions += _distinct({r.name: i[item.id] for r, i in zip(runs, indices, strict=True)})
         items.append(ListeningItem(item.id, item.title, versions, item.prompt))
     return items
+
+
+def in_words(comparison: Comparison) -> list[str]:
+    """How each later run stands beside the first, system by system, in plain words."""
+    first = comparison.runs[0].name
+    sentences = []
+    for place, run in enumerate(comparison.runs[1:]):
+        for system in dict.fromkeys(line.system for line in comparison.lines):
+            found: dict[str, list[str]] = {}
+            for line in comparison.lines:
+                if line.system == system:
+                    mark = " (not measured alike)" if line.unlike[place] else ""
+                    said = found.setdefault(verdict(line.differences[place]), [])
+                    said.append(f"{line.figure}{mark}")
+            parts = [f"{w} on {', '.join(found[w])}" for w in VERDICTS.values() if w in found]
+            sentences.append(f"“{system}” of {run.name}, against {first}: {'; '.join(parts)}.")
+    return sentences
 
 
 def difference_text(difference: Difference, gap: str = " ") -> str:
@@ -142,7 +190,27 @@ def difference_text(difference: Difference, gap: str = " ") -> str:
 
 def verdict(difference: Difference) -> str:
     """A difference (later run minus first) in words."""
-    return {1: "clearly better", 2: "clearly worse", None: "no clear difference"}[difference.better]
+    return VERDICTS[difference.better]
+
+
+def _distinct(found: Mapping[str, ListeningItem]) -> list[Version]:
+    """The compared systems' versions of one item by run, those of equal sound in one."""
+    alike: dict[tuple[str, bytes], list[str]] = {}
+    firsts: dict[tuple[str, bytes], Version] = {}
+    for run, item in found.items():
+        for version in item.versions:
+            if version.role in COMPARED:
+                key = version.system, hashlib.sha256(version.audio.read_bytes()).digest()
+                alike.setdefault(key, []).append(run)
+                firsts.setdefault(key, version)
+    return [
+        Version(
+            f"{'all runs' if len(runs) == len(found) else ', '.join(runs)}: {system}",
+            firsts[system, digest].role,
+            firsts[system, digest].audio,
+        )
+        for (system, digest), runs in alike.items()
+    ]
 
 
 def _line(runs: Sequence[Run], system: str, role: Role, name: str) -> Line | None:
@@ -164,9 +232,9 @@ def _line(runs: Sequence[Run], system: str, role: Role, name: str) -> Line | Non
     )
 
 
-def _refusals(runs: Sequence[Run], line: Line) -> list[str]:
+def _refusals(runs: Sequence[Run], line: Line) -> list[Refusal]:
     return [
-        f"{line.figure} of “{line.system}”, {runs[0].name} against {run.name}: {', '.join(fields)}"
+        Refusal(line.figure, line.system, runs[0].name, run.name, fields)
         for run, fields in zip(runs[1:], line.unlike, strict=True)
         if fields
     ]

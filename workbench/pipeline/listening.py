@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ PAGE_ITEMS = 6
 """Most items on one page."""
 PAGE_BYTES = 9_000_000
 """Room for audio and pictures on one page, in characters of base64."""
+LEAST_SECONDS = 1.0
+"""An item that alone is too much for a page is cut, to no less than this."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Player:
-    """An item as a page holds it. ``joint`` is where the prompt ends, in per cent of the whole."""
+    """An item as a page holds it. ``joint`` is where the prompt ends, in per cent of the whole.
+
+    ``seconds`` is what is on the page, ``whole_seconds`` the item's length.
+    """
 
     title: str
     prompt: str
@@ -69,6 +75,7 @@ class Player:
     seconds: float
     joint: float
     top_khz: float
+    whole_seconds: float
 
     @property
     def chosen(self) -> int:
@@ -83,10 +90,15 @@ class Player:
 
 
 def players(items: Sequence[ListeningItem], room: int = PAGE_BYTES) -> list[Player]:
-    """The first items as they fit into ``room`` characters, at least one where there is any."""
+    """The first items as they fit into ``room`` characters, at least one where there is any.
+
+    An item that alone is too much is cut to its beginning.
+    """
     made: list[Player] = []
     for item in items[:PAGE_ITEMS]:
         player = _player(item)
+        while not made and player.size > room and player.seconds > LEAST_SECONDS:
+            player = _player(item, max(LEAST_SECONDS, player.seconds / 2))
         room -= player.size
         if made and room < 0:
             break
@@ -134,21 +146,38 @@ def _item(entry: Mapping[str, Any], folder: Path) -> ListeningItem:
     return ListeningItem(entry["id"], entry["title"], versions, prompt)
 
 
-def _player(item: ListeningItem) -> Player:
+def audio_note(heard: Sequence[Player], items: Sequence[ListeningItem]) -> str:
+    """How many of the items a page holds, in what form, and how much room they take."""
+    size = sum(player.size for player in heard) / 1e6
+    return (
+        f"{len(heard)} of {len(items)} items, as FLAC (nothing is lost) with spectrograms: "
+        f"{size:.1f} MB of this page, which gives them {PAGE_BYTES / 1e6:.0f} MB at most."
+    )
+
+
+def _player(item: ListeningItem, most: float = math.inf) -> Player:
+    """The first ``most`` seconds of an item."""
     wholes = [joined(item, version) for version in item.versions]
-    seconds = max((whole.seconds for whole, _ in wholes), default=0.0)
+    length = max((whole.seconds for whole, _ in wholes), default=0.0)
+    seconds = min(length, most)
     tracks = []
     cut, rate = 0.0, 0
-    for version, (whole, cut) in zip(item.versions, wholes, strict=True):
-        rate = whole.sample_rate
+    for version, (full, joint) in zip(item.versions, wholes, strict=True):
+        whole, cut, rate = _beginning(full, seconds), min(joint, seconds), full.sample_rate
         alone = Audio(whole.samples[:, round(cut * rate) :], rate)
         audio = _uri("audio/flac", flac_bytes(alone))
         picture = _uri("image/png", spectrogram_png(whole))
         width = round(100 * whole.seconds / seconds, 2)
         tracks.append(Track(version.system, version.role, audio, picture, width))
-    prompt = "" if item.prompt is None else _uri("audio/flac", flac_bytes(read_audio(item.prompt)))
-    joint = 100 * cut / seconds if seconds else 0.0
-    return Player(item.title, prompt, tuple(tracks), seconds, joint, rate / 2000)
+    prompt = ""
+    if item.prompt is not None:
+        prompt = _uri("audio/flac", flac_bytes(_beginning(read_audio(item.prompt), seconds)))
+    ends = 100 * cut / seconds if seconds else 0.0
+    return Player(item.title, prompt, tuple(tracks), seconds, ends, rate / 2000, length)
+
+
+def _beginning(audio: Audio, seconds: float) -> Audio:
+    return Audio(audio.samples[:, : round(seconds * audio.sample_rate)], audio.sample_rate)
 
 
 def _uri(kind: str, data: bytes) -> str:

@@ -139,7 +139,7 @@ def fetch_run(client: MlflowClient, run_id: str, place: Path) -> Path:
         run = client.get_run(run_id)
     except MlflowException as error:
         raise UnknownRun(f"the MLflow store has no run {run_id!r}: {error.message}") from error
-    folder = place / run_id / run.info.run_name
+    folder: Path = place / run_id / run.info.run_name
     folder.mkdir(parents=True, exist_ok=True)
     there = {file.path for file in client.list_artifacts(run_id)}
     tables = {file.path for file in client.list_artifacts(run_id, "tables")}

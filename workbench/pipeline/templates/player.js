@@ -44,12 +44,19 @@
       this.slider.addEventListener("input", () => this.seek(Number(this.slider.value)));
       this.tracks.forEach((track, number) => {
         track.radio.addEventListener("change", () => this.choose(number));
-        track.element.querySelector(".view").addEventListener("click", (event) => {
-          const box = event.currentTarget.getBoundingClientRect();
-          track.radio.checked = true;
-          this.choose(number);
+        const view = track.element.querySelector(".view");
+        view.addEventListener("click", (event) => {
+          const box = view.getBoundingClientRect();
+          this.pick(number);
           this.seek(((event.clientX - box.left) / box.width) * this.seconds);
         });
+      });
+      // Only while something in the item has the focus: keys are the page's reader's elsewhere.
+      item.addEventListener("keydown", (event) => {
+        const number = Number(event.key) - 1;
+        if (event.ctrlKey || event.altKey || event.metaKey || !(number in this.tracks)) return;
+        this.pick(number);
+        event.preventDefault();
       });
       this.choose(this.tracks.findIndex((track) => track.radio.checked));
       item.classList.add("is-ready");
@@ -118,6 +125,11 @@
       this.offset = Math.max(0, Math.min(seconds, this.seconds));
       if (went) this.start();
       this.show();
+    }
+
+    pick(number) {
+      this.tracks[number].radio.checked = true;
+      this.choose(number);
     }
 
     choose(number) {
