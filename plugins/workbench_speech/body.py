@@ -31,10 +31,16 @@ class SpeechBody(nn.Module):
 
     def forward(self, wav: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items."""
-        frames = frame_count(wav.shape[-1])
-        mel = self.mel(wav, 2 * frames)
-        features = even_out(mel, None if lengths is None else 2 * frame_counts(lengths))
-        features = self.norm(self.stem(features.transpose(1, 2)))
+        return self.read(self.spectrum(wav, lengths))
+
+    def spectrum(self, wav: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Evened log-mel ``[B, 2 F, M]`` of audio."""
+        mel = self.mel(wav, 2 * frame_count(wav.shape[-1]))
+        return even_out(mel, None if lengths is None else 2 * frame_counts(lengths))
+
+    def read(self, spectrum: Tensor) -> Tensor:
+        """Features ``[B, D, F]`` of an evened log-mel."""
+        features = self.norm(self.stem(spectrum.transpose(1, 2)))
         out: Tensor = self.dropout(self.out(self.blocks(features)))
         return out
 
@@ -53,6 +59,23 @@ def even_out(mel: Tensor, frames: Tensor | None) -> Tensor:
     centred = (mel - mean) * valid
     spread = (centred.square().sum(dim=(1, 2), keepdim=True) / (size * mel.shape[2])).sqrt()
     return centred / spread.clamp_min(1e-2)
+
+
+def hide(spectrum: Tensor, share: float) -> Tensor:
+    """A copy of ``[B, F, M]`` with a stretch of time and of bands set to 0, their mean.
+
+    Each is up to ``share`` of the item long (SpecAugment, arXiv 1904.08779, one mask of each kind).
+    """
+    hidden = spectrum
+    for dim in (1, 2):
+        size = spectrum.shape[dim]
+        width = torch.rand(len(spectrum), 1) * share * size
+        start = torch.rand(len(spectrum), 1) * (size - width)
+        at = torch.arange(size)
+        inside = (at >= start) & (at < start + width)
+        inside = inside.unsqueeze(3 - dim).to(spectrum.device)
+        hidden = hidden.masked_fill(inside, 0.0)
+    return hidden
 
 
 def frame_count(samples: int) -> int:

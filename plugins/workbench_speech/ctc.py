@@ -42,7 +42,8 @@ def train(model: CharacterRecogniser, data: AudioDataset, session: TrainingSessi
         torch.manual_seed(session.seed)
         model.set_alphabet(alphabet)
     model.to(session.device).train()
-    batches = utterance_batches(data, clips, session, vary_by(model.variety, SAMPLE_RATE))
+    vary = vary_by(model.variety, SAMPLE_RATE)
+    batches = utterance_batches(data, clips, session, vary, model.pace)
     held_out = with_text(data, list(data.clips("validation")))[:VALIDATION_CLIPS]
     validate = (lambda: held_out_errors(model, data, held_out)) if held_out else None
     session.fit(CTCTrainee(model, session.settings), batches, validate=validate)
@@ -72,7 +73,7 @@ class CTCTrainee:
         texts = [target_text(clip) for clip in batch.clips]
         targets = torch.tensor([self.numbers[char] for text in texts for char in text])
         counts = torch.tensor([len(text) for text in texts])
-        scores = self.model.logits(batch.wav, batch.lengths).float()
+        scores = self.model.logits(batch.wav, batch.lengths, self.model.hidden).float()
         nats = F.ctc_loss(
             scores.log_softmax(dim=2).transpose(0, 1),
             targets.to(scores.device),

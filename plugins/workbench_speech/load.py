@@ -30,7 +30,7 @@ def load_recogniser(
     if options.weights == "random":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return CharacterRecogniser(options.size, variety=options.variety)
+            return CharacterRecogniser(options.size, "", *training_options(options))
     folder = weights_folder(options.weights, _WEIGHTS / "recogniser")
     config = read_json(folder / "config.json")
     if "judge" not in config:
@@ -39,9 +39,16 @@ def load_recogniser(
         whisper = config.get("model_type") == WHISPER
         return (PretrainedWhisper if whisper else PretrainedRecogniser)(folder, options.weights)
     expect_judge(config, "recogniser", options.weights)
-    model = CharacterRecogniser(JudgeSize(**config["size"]), config["alphabet"], options.variety)
+    model = CharacterRecogniser(
+        JudgeSize(**config["size"]), config["alphabet"], *training_options(options)
+    )
     load_tensors(model, read_tensors(folder), options.weights)
     return model
+
+
+def training_options(options: RecogniserOptions) -> tuple[float, float, float]:
+    """What training does to what the recogniser hears."""
+    return options.variety, options.pace, options.hidden
 
 
 def load_voice_encoder(options: SpeakerOptions, seed: int) -> VoiceEncoder | PretrainedVoiceEncoder:

@@ -49,10 +49,18 @@ class RecogniserOptions:
     """Size where `weights` is `random`."""
     variety: float = 1.0
     """Strength of random gain, equalisation and noise in training; 0 for none."""
+    pace: float = 0.15
+    """Recordings are played faster or slower by up to this share in training, which moves pitch
+    and formants too and so makes other voices of them; 0 for never."""
+    hidden: float = 0.15
+    """Up to this share of the time and of the bands is hidden in training; 0 for nothing."""
 
     def __post_init__(self) -> None:
         if self.variety < 0:
             raise ValueError(f"variety = {self.variety!r}: must be at least 0")
+        for name in ("pace", "hidden"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be in [0, 1)")
 
 
 @dataclass

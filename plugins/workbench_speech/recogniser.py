@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import AudioDataset, TrainingSession, WeightsError, save_tensors
-from workbench_speech.body import HOP, SAMPLE_RATE, SpeechBody
+from workbench_speech.body import HOP, SAMPLE_RATE, SpeechBody, hide
 
 if TYPE_CHECKING:
     from workbench_speech.plugin import JudgeSize
@@ -30,11 +30,18 @@ class CharacterRecogniser(nn.Module):
     sample_rate = SAMPLE_RATE
     frame_rate = SAMPLE_RATE / HOP
 
-    def __init__(self, size: JudgeSize, alphabet: str = "", variety: float = 1.0) -> None:
+    def __init__(
+        self,
+        size: JudgeSize,
+        alphabet: str = "",
+        variety: float = 0.0,
+        pace: float = 0.0,
+        hidden: float = 0.0,
+    ) -> None:
         super().__init__()
         self.size = size
         self.dim = size.width
-        self.variety = variety
+        self.variety, self.pace, self.hidden = variety, pace, hidden
         self.body = SpeechBody(size)
         self.set_alphabet(alphabet)
         self.eval()
@@ -50,9 +57,11 @@ class CharacterRecogniser(nn.Module):
         features: Tensor = self.body(wav)
         return features
 
-    def logits(self, wav: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Scores ``[B, F, 1 + alphabet]`` of padded audio ``[B, T]``."""
-        scores: Tensor = self.head(self.body(wav, lengths).transpose(1, 2))
+    def logits(self, wav: Tensor, lengths: Tensor | None = None, hidden: float = 0.0) -> Tensor:
+        """Scores ``[B, F, 1 + alphabet]`` of padded audio ``[B, T]``; see ``hide`` for the last."""
+        spectrum = self.body.spectrum(wav, lengths)
+        features = self.body.read(hide(spectrum, hidden) if hidden else spectrum)
+        scores: Tensor = self.head(features.transpose(1, 2))
         return scores
 
     @torch.inference_mode()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from workbench_speech.body import even_out
+from workbench_speech.body import even_out, hide
 from workbench_speech.load import load_recogniser, load_voice_encoder
 from workbench_speech.plugin import JudgeSize, RecogniserOptions, SpeakerOptions
+from workbench_speech.utterances import played
 
 from workbench import (
     Audio,
@@ -150,3 +151,31 @@ def test_one_judge_is_not_taken_for_another(tmp_path: Path) -> None:
     load_voice_encoder(SpeakerOptions(weights="random", size=SIZE), seed=0).save(tmp_path)
     with pytest.raises(WeightsError, match="a speaker, not a recogniser"):
         load_recogniser(RecogniserOptions(weights=str(tmp_path)), seed=0)
+
+
+def test_what_is_hidden_is_one_stretch_of_time_and_one_of_bands() -> None:
+    spectrum = torch.ones(20, 40, 30)
+    hidden = hide(spectrum, 0.5) == 0
+    silent, deaf = hidden.all(dim=2), hidden.all(dim=1)
+    assert bool((hidden == (silent.unsqueeze(2) | deaf.unsqueeze(1))).all())
+    for stretches, most in ((silent, 20), (deaf, 15)):
+        assert int(stretches.sum(dim=1).max()) <= most
+        assert int(stretches.sum(dim=1).float().mean() * 10) > 0
+        starts = (stretches[:, 1:] & ~stretches[:, :-1]).sum(dim=1) + stretches[:, 0]
+        assert int(starts.max()) == 1
+    assert torch.equal(hide(spectrum, 0.0), spectrum)
+
+
+def test_played_faster_is_shorter_and_higher() -> None:
+    tone = spoken("a", 0.0, 0)[: int(0.15 * RATE)]
+    faster = played(tone, 1.25)
+    assert len(faster) == len(tone) / 1.25
+    peak = int(torch.fft.rfft(faster, RATE).abs().argmax())
+    assert abs(peak - 1.25 * LETTERS["a"]) < 5
+
+
+@pytest.mark.parametrize("name", ["pace", "hidden"])
+@pytest.mark.parametrize("value", [-0.1, 1.0])
+def test_shares_beyond_their_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} = {value}: must be in"):
+        RecogniserOptions(**{name: value})
