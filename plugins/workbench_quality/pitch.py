@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
@@ -39,7 +40,9 @@ class PitchErrors:
 
     def __init__(self, tracker: Tracker, floor: float, ceiling: float) -> None:
         try:
-            import pyworld
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # it asks pkg_resources its version
+                import pyworld
         except ImportError as error:
             raise ModelAbsent(
                 "pitch: the package pyworld is not installed; "

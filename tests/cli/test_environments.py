@@ -50,7 +50,7 @@ def made(environment: Environment) -> None:
 
 def test_list_shows_what_is_wanted_by_whom_and_what_is_there(run):
     said = run("list").output
-    assert "own-library  for metric one, metric two: not made yet\n    old-library==0.1\n" == said
+    assert said == "own-library  for metric one, metric two: not made yet\n    old-library==0.1\n"
     made(OWN)
     made(OLDER)
     lines = run("list").output.splitlines()

@@ -114,5 +114,5 @@ def test_pip_does_not_see_our_packages(monkeypatch):
     ("name", "requirements"), [("My Own", ("a",)), ("../up", ("a",)), ("mine", ())]
 )
 def test_an_environment_needs_a_plain_name_and_something_to_install(name, requirements):
-    with pytest.raises(ValueError, match="name|requirements"):
+    with pytest.raises(ValueError, match=r"name|requirements"):
         Environment(name, requirements)

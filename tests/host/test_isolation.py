@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from workbench import Environment, ModelAbsent, PluginError, Worker, WorkbenchError
+from workbench import Environment, ModelAbsent, PluginError, WorkbenchError, Worker
 
 OWN = Environment("own", ("numpy", "not-installed-at-all==1"))
 MODULE = """
