@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench import BuildContext, Component, hookimpl
+from workbench import BuildContext, Component, Metric, Slot, hookimpl, slot
 
 if TYPE_CHECKING:
     from workbench_tags.network import SoundTagger
@@ -68,6 +69,26 @@ class TaggerOptions:
             )
 
 
+@dataclass
+class EventRecallOptions:
+    """Options of `event-recall`."""
+
+    judge: Slot = slot("semantic_encoder", "tagger")
+    """The encoder that says what is audible; it must be able to tag."""
+    threshold: float = 0.5
+    """An event whose presence, a number from 0 to 1, exceeds this is heard."""
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """For each event, the judge's classes that stand for it (`{dog: [Bark, Dog]}`); empty where
+    judge and corpus name them alike. Other classes then count for nothing."""
+    vocabulary: Path | None = None
+    """JSON file of each event's words, by which captions without annotation are understood; by
+    default those of `synthetic-sound`."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold = {self.threshold!r}: must be between 0 and 1")
+
+
 def build_tagger(options: TaggerOptions, context: BuildContext) -> SoundTagger | PretrainedTagger:
     """A tagger on the context's device."""
     from workbench_tags.load import load_tagger
@@ -84,5 +105,30 @@ def workbench_semantic_encoders() -> list[Component]:
             "Names audible sound events: AST, any audio classifier, or a small one of our own",
             TaggerOptions,
             build_tagger,
+        ),
+    ]
+
+
+def build_event_recall(options: EventRecallOptions, context: BuildContext) -> Metric:
+    """Which of the captioned events are heard."""
+    from workbench_tags.listening import shared_ear
+    from workbench_tags.recall import EventRecall
+    from workbench_tags.wishes import VOCABULARY, Vocabulary
+
+    judge = options.judge
+    ear = shared_ear(judge.name, judge.options, context)
+    vocabulary = Vocabulary.read(options.vocabulary or VOCABULARY)
+    return EventRecall(ear, judge.name, options.threshold, vocabulary, options.names)
+
+
+@hookimpl
+def workbench_metrics() -> list[Component]:
+    """What the judges are asked."""
+    return [
+        Component(
+            "event-recall",
+            "Captioned events that are audible, what else is, and their order, by a tagger",
+            EventRecallOptions,
+            build_event_recall,
         ),
     ]

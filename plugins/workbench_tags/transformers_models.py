@@ -71,7 +71,9 @@ class PretrainedTagger(nn.Module):
 
     def _logits(self, wav: Tensor) -> Tensor:
         """Scores ``[N, C]`` of audio ``[N, W]``."""
-        parts = [self.model(**self._input(part)).logits.float() for part in torch.split(wav, _BATCH)]
+        parts = [
+            self.model(**self._input(part)).logits.float() for part in torch.split(wav, _BATCH)
+        ]
         return torch.cat(parts)
 
     def _states(self, wav: Tensor) -> Tensor:

@@ -68,6 +68,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "music-continuation"): {},
     ("task", "tts"): {"prompt": "cross-utterance", "prompt_seconds": 1.0, "prompt_text": False},
     ("metric", "frechet"): {"encoder": {"name": "hubert", "options": SPEECH}},
+    ("metric", "event-recall"): {"judge": {"name": "tagger", "options": TAGGER}},
     ("metric", "clap-score"): {"judge": {"name": "clap", "options": CLAP}},
     ("metric", "mel-distance"): {},
     ("metric", "si-sdr"): {},
@@ -190,6 +191,9 @@ def options_of(kind: str, name: str, place: Path) -> dict[str, Any]:
         trained = CharacterRecogniser(JudgeSize(**JUDGE), "a bc")
         trained.save(place / "recogniser")
         options["judge"] = {"name": "recogniser", "options": {"weights": str(place / "recogniser")}}
+    if name == "event-recall":
+        (place / "words.json").write_text('{"tone": ["tone"], "noise": ["noise"]}')
+        options["vocabulary"] = str(place / "words.json")
     if name == "huggingface":
         datasets = pytest.importorskip("datasets")
         files = [str(path) for path in sorted((place / "audio").glob("*.wav"))]
