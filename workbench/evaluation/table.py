@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A metric that the table lacks since its model is absent, and why."""
+    """A metric that the table lacks, and why: its model is absent, or items lack what it needs."""
 
     metric: str
     why: str

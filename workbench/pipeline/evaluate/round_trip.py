@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,22 +164,27 @@ def round_trips(
 
 def _systems(tripper: RoundTripper, examples: Sequence[Example], rate: int) -> list[FileSystem]:
     codec = tripper.codec
-    codes = [tripper.codes(example) for example in examples]
-    layout = {"rate": rate or codec.sample_rate, "channels": codec.channels}
-    true = [tripper.path(TRUTH, example) for example in examples]
+    true = {example.id: tripper.path(TRUTH, example) for example in examples}
+    beside = dict(zip(true, [*list(true.values())[1:], true[examples[0].id]], strict=True))
 
-    def system(name: str, role: Role, files: Sequence[Path], depth: int = 0) -> FileSystem:
-        items = []
-        for example, file, truth, all_codes in zip(examples, files, true, codes, strict=True):
-            own = {"generated_codes": all_codes[:depth], "reference_codes": all_codes}
-            items.append(
-                ItemFiles(example.id, example, file, truth, **layout, **(own if depth else {}))
+    def system(name: str, role: Role, files: Mapping[str, Path]) -> FileSystem:
+        items = [
+            ItemFiles(
+                example.id, example, files[example.id], true[example.id],
+                rate=rate or codec.sample_rate, channels=codec.channels,
             )
+            for example in examples
+        ]  # fmt: skip
         return FileSystem(name, role, items)
 
-    made = [
-        system(name, "result", [tripper.path(name, example) for example in examples], depth)
-        for name, depth in tripper.depths.items()
-    ]
-    first = system(GROUND_TRUTH, "truth", true)
-    return [first, *made, system(ANOTHER_ITEM, "floor", [*true[1:], true[0]])]
+    systems = [system(GROUND_TRUTH, "truth", true)]
+    for name, depth in tripper.depths.items():
+        made = system(name, "result", {e.id: tripper.path(name, e) for e in examples})
+        coded = [_with_codes(i, tripper.codes(i.example), depth) for i in made.items]
+        systems.append(FileSystem(name, "result", coded))
+    return [*systems, system(ANOTHER_ITEM, "floor", beside)]
+
+
+def _with_codes(item: ItemFiles, codes: IntArray, depth: int) -> ItemFiles:
+    """An item with the codes that its audio was made of, and all of them as the reference."""
+    return replace(item, generated_codes=codes[:depth], reference_codes=codes)
