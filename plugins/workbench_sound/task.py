@@ -49,7 +49,7 @@ class TextToSound:
 
     weights = Path(__file__).parent / "weights"
     """The language models that are shipped for ``lm.init: embedded``."""
-    metrics: tuple[str, ...] = ("clap-score", "frechet")
+    metrics: tuple[str, ...] = ("event-recall", "clap-score")
 
     def __init__(
         self, options: TextToSoundOptions, reader: TextReader, ranking: Ranking | None

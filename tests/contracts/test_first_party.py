@@ -66,6 +66,9 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
         "parts": [{"name": "folder", "options": {"path": "audio"}, "share": 1.0}],
     },
     ("task", "music-continuation"): {},
+    ("task", "text-to-sound"): {
+        "captions": {"encoder": {"name": "clap", "options": CLAP}},
+    },
     ("task", "tts"): {"prompt": "cross-utterance", "prompt_seconds": 1.0, "prompt_text": False},
     ("metric", "frechet"): {"encoder": {"name": "hubert", "options": SPEECH}},
     ("metric", "event-recall"): {"judge": {"name": "tagger", "options": TAGGER}},

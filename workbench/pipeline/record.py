@@ -21,6 +21,8 @@ from workbench.evaluation.table import ResultTable
 from workbench.pipeline.evaluate.of_run import note_items
 from workbench.pipeline.experiment import Experiment, process_rank
 from workbench.pipeline.generation import Generated
+from workbench.pipeline.guidance import FILE as GUIDANCE_FILE
+from workbench.pipeline.guidance import GuidanceSweep
 from workbench.pipeline.health import has_history, run_health, summaries
 from workbench.pipeline.listening import ListeningItem, Version
 from workbench.pipeline.models import BuiltCodec, LanguageModels, Teacher
@@ -71,6 +73,7 @@ class RunRecord:
         self.breakdowns: list[Breakdown] = []
         self.items: list[ListeningItem] = []
         self.examples: dict[str, Example] = {}
+        self.sweep: GuidanceSweep | None = None
         self.codebooks: CodebookUse | None = None
 
     def __enter__(self) -> RunRecord:
@@ -146,6 +149,10 @@ class RunRecord:
             for request in output.requests
         ]
 
+    def guidance(self, sweep: GuidanceSweep | None) -> None:
+        """Note how results depend on the guidance scale, where the recipe asks for several."""
+        self.sweep = sweep
+
     def finish(self) -> RunReport:
         """Write the report, send everything to MLflow and close the run."""
         report = self._report()
@@ -176,6 +183,7 @@ class RunRecord:
             items=self.items,
             losses={name: read_history(path) for name, path in self._histories().items()},
             codebooks=self.codebooks,
+            guidance=self.sweep,
             healths=run_health(self._histories()),
             stages=stages,
             skipped=self.skipped,
@@ -192,6 +200,8 @@ class RunRecord:
             tracker.log_table(report.table)
         for breakdown in report.breakdowns:
             tracker.log_breakdown(breakdown)
+        if report.guidance is not None:
+            tracker.log_file(self.folder / GUIDANCE_FILE)
         self._track_health(report.healths)
         if self.examples:
             track_items(tracker, self.examples)

@@ -16,6 +16,9 @@ from rich.text import Text
 from workbench.api.types import Skipped
 from workbench.evaluation.groups import Breakdown
 from workbench.evaluation.table import ResultTable
+from workbench.pipeline.guidance import FILE as GUIDANCE_FILE
+from workbench.pipeline.guidance import GuidanceSweep
+from workbench.pipeline.guidance_page import drawn, guidance_figure, guidance_plot
 from workbench.pipeline.health_page import (
     health_sections,
     without_measurements,
@@ -59,7 +62,8 @@ class RunReport:
 
     ``breakdowns`` hold the table's figures by groups of items, ``losses`` curves by stage and
     scalar; ``codebooks`` the codec's use of its codebooks, where it was measured; ``healths`` what
-    the doctor says of each training; ``recipe`` is the resolved recipe as YAML.
+    the doctor says of each training; ``guidance`` figures of several guidance scales; ``recipe`` is
+    the resolved recipe as YAML.
     """
 
     title: str
@@ -70,6 +74,7 @@ class RunReport:
     items: Sequence[ListeningItem] = ()
     losses: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     codebooks: CodebookUse | None = None
+    guidance: GuidanceSweep | None = None
     healths: Sequence[Health] = ()
     stages: Sequence[StageReport] = ()
     skipped: Sequence[Skipped] = ()
@@ -83,6 +88,9 @@ def write_report(report: RunReport) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.json").write_text(report.table.to_json())
     parts = [report.table.to_markdown(), *(b.to_markdown() for b in report.breakdowns)]
+    if report.guidance is not None:
+        (folder / GUIDANCE_FILE).write_text(report.guidance.to_json())
+        parts += ["Over the guidance scale:\n", report.guidance.table.to_markdown()]
     (folder / "table.md").write_text("\n".join(parts))
     (folder / "history.json").write_text(json.dumps(report.losses))
     write_index(report.items, folder)
@@ -98,6 +106,8 @@ def write_plots(report: RunReport, folder: Path) -> list[Path]:
         for stage, curves in training_curves(report).items()
     ]
     paths += write_health_plots(report.healths, report.losses, folder)
+    if report.guidance is not None and drawn(report.guidance):
+        paths.append(save_png(guidance_figure(report.guidance), folder / "guidance.png"))
     if report.codebooks is not None:
         paths.append(save_png(codebook_figure(report.codebooks), folder / "codebooks.png"))
     for breakdown in report.breakdowns:
@@ -169,6 +179,8 @@ def _page(report: RunReport) -> str:
         cards=cards(report.table),
         verdicts=verdict_sentences(report.table),
         groups=[group_section(breakdown) for breakdown in report.breakdowns],
+        guidance=cards(report.guidance.table) if report.guidance else (),
+        guidance_plot=guidance_plot(report.guidance),
         players=heard,
         unheard=len(report.items) - len(heard),
         healths=health_sections(report.healths, report.losses),

@@ -10,6 +10,7 @@ from workbench.pipeline.choosing import refuse_own_judge
 from workbench.pipeline.corpus import prepare_corpus, require_split
 from workbench.pipeline.experiment import Experiment, resolve_device
 from workbench.pipeline.generation import check_depths, generate_held_out
+from workbench.pipeline.guidance import check_guidance_scales, sweep_guidance
 from workbench.pipeline.held_out import hold_out
 from workbench.pipeline.models import (
     build_codec,
@@ -49,6 +50,7 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
         require_split(data, "test", "evaluating the task")
         check_depths(recipe.evaluation, codec.model)
         refuse_own_judge(task, metric_slots(experiment, task))
+        check_guidance_scales(experiment, task, codec.model)
         tokens, tokens_key = tokenize(experiment, data, corpus_key, codec.model)
         record.tokens(tokens["test"], codec.model)
         if isinstance(task, ReadingTask):
@@ -60,4 +62,5 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
         output = generate_held_out(experiment, task, models, held_out, codec.model)
         table = evaluate_generated(experiment, task, output, models.by_role)
         record.results(output, table)
+        record.guidance(sweep_guidance(experiment, task, models, held_out, codec.model, output))
         return record.finish()

@@ -103,10 +103,17 @@ def metric_slots(experiment: Experiment, task: Task) -> list[Slot]:
 
 def score_audio(experiment: Experiment, slots: list[Slot], output: Generated) -> ResultTable:
     """Every metric on every system's audio."""
-    context = experiment.context()
     systems = [System(name, role, output.items(name)) for name, role in output.roles.items()]
+    return score_systems(experiment, slots, systems)
+
+
+def score_systems(
+    experiment: Experiment, slots: list[Slot], systems: Sequence[System]
+) -> ResultTable:
+    """Every metric on every system, with the progress shown."""
+    context = experiment.context()
     entries = [metric_entry(context, slot) for slot in slots]
-    total = len(entries) * len(systems) * len(output.requests)
+    total = len(entries) * sum(len(system.items) for system in systems)
     with StepProgress("metrics", 0, total) as progress:
         return evaluate(systems, entries, lambda _metric, _system, _done: progress.advance())
 

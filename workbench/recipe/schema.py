@@ -71,6 +71,11 @@ class EvaluationSection:
     """Metrics; an empty list takes those that the task names."""
     items: int = 64
     """Held-out items to generate and score; fewer where the corpus has fewer."""
+    guidance: list[float] = field(default_factory=list)
+    """Guidance scales whose results are scored as well, for a plot over the scale; the other
+    figures are those of `lm.sampling.guidance_scale`."""
+    guidance_items: int = 32
+    """Held-out items, the first ones, that those scales are scored on."""
     depths: list[int] = field(default_factory=list)
     """Numbers of codebooks from which round trip and result are heard and scored as well, each as
     a system of its own: `[1]` shows what a first, autoregressive model alone is worth."""
@@ -79,7 +84,10 @@ class EvaluationSection:
     details. Its groups take turns when items are chosen."""
 
     def __post_init__(self) -> None:
-        check(self.items >= 2, "items", self.items, "at least 2")
+        for name in ("items", "guidance_items"):
+            check(getattr(self, name) >= 2, name, getattr(self, name), "at least 2")
+        scales = self.guidance == sorted(set(self.guidance)) and min(self.guidance, default=0) >= 0
+        check(scales, "guidance", self.guidance, "rising numbers of at least 0")
         rising = self.depths == sorted(set(self.depths)) and min(self.depths, default=1) >= 1
         check(rising, "depths", self.depths, "rising numbers of at least 1")
         check(len(set(self.by)) == len(self.by), "by", self.by, "names that are not repeated")
