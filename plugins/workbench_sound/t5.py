@@ -20,6 +20,7 @@ from workbench import (
 
 MAX_TOKENS = 128
 """Longer captions are cut."""
+_TOKENIZERS = ("tokenizer.json", "spiece.model")
 _TIED = "encoder.embed_tokens.weight"
 """The same table as ``shared.weight``, which is what checkpoints hold."""
 
@@ -61,6 +62,12 @@ def load_t5(source: str) -> T5Reader:
 
 def _tokenizer(folder: Path, source: str, vocabulary: int) -> Any:
     """The tokenizer that lies beside the weights; it must not know more than the model does."""
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        # Without its files, transformers makes one of special tokens alone.
+        raise WeightsError(
+            f"T5 {source!r}: {folder} holds no tokenizer ({' or '.join(_TOKENIZERS)}), without "
+            "which no caption can be read"
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
