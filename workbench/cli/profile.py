@@ -57,6 +57,10 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
                 "each further one. Without it: that one."
             ),
         ] = None,
+        name: Annotated[
+            list[str] | None,
+            typer.Option(help="What to call a codec in tables and plots, in the codecs' order."),
+        ] = None,
         depth: Annotated[
             Depth, typer.Option(help="The first k codebooks together, or the k-th by itself.")
         ] = Depth.cumulative,
@@ -126,13 +130,24 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         if threads:
             torch.set_num_threads(threads)
         plan = Plan(
-            depth.value, tokens.value, tuple(information or ()), codebooks,
-            abx_context.value, abx_phones, seed,
-        )  # fmt: skip
+            kind=depth.value,
+            tokens=tokens.value,
+            information=tuple(information or ()),
+            codebooks=codebooks,
+            context=abx_context.value,
+            phones=abx_phones,
+            seed=seed,
+        )
         asked = Asked(
-            tuple(codecs), tuple(corpus or [DEFAULT_CORPUS]), yardstick, tuple(label or ()),
-            recordings, seconds, plan,
-        )  # fmt: skip
+            codecs=tuple(codecs),
+            names=tuple(name or ()),
+            corpora=tuple(corpus or [DEFAULT_CORPUS]),
+            yardsticks=yardstick,
+            details=tuple(label or ()),
+            recordings=recordings,
+            seconds=seconds,
+            plan=plan,
+        )
         outcome = make_profile(asked, catalog, results, resolve_device(device))
         folder = out or default_folder(outcome, results)
         files = write_profile(outcome, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,14 @@ OWN_TEST = "each run's own test set"
 class Asked:
     """What a profile is asked for, by names as on the command line.
 
+    ``names``: what to call each codec in tables and plots; empty for names made of their texts.
     ``yardsticks``: spectra, ``chance`` and semantic encoders; None for spectra, chance and the
     codecs' teachers. ``details``: further labels, by their names in examples' details.
     ``recordings``: the most of each split; ``seconds``: how much of each recording.
     """
 
     codecs: Sequence[str]
+    names: Sequence[str] = ()
     corpora: Sequence[str] = (DEFAULT_CORPUS,)
     yardsticks: Sequence[str] | None = None
     details: Sequence[str] = ()
@@ -106,9 +108,12 @@ def make_profile(asked: Asked, catalog: Catalog, results: Path, device: str) -> 
     """Measure everything, corpus by corpus."""
     check_information(asked.plan.information, asked.details)
     named = [open_named(text, results, catalog, device) for text in asked.codecs]
-    labels = [codec.label for codec in named]
-    if len(set(labels)) < len(labels):
-        raise WorkbenchError(f"codecs {', '.join(labels)}: name each of them once")
+    labels = asked.names or [codec.label for codec in named]
+    if len(labels) != len(named) or len(set(labels)) < len(labels):
+        raise WorkbenchError(
+            f"codecs {', '.join(labels)}: give each a name of its own by --name, in their order"
+        )
+    named = [replace(codec, label=label) for codec, label in zip(named, labels, strict=True)]
     encoders = _yardsticks(asked.yardsticks, named, catalog)
     context = Context(catalog, device, asked.plan.seed)
     profile, fingerprints = Profile(), {}
@@ -124,7 +129,7 @@ def make_profile(asked: Asked, catalog: Catalog, results: Path, device: str) -> 
             raise WorkbenchError(f"corpus {label!r} has no usable test recordings")
         _measure(asked, recordings, named, encoders, context, profile)
     for codec in named:
-        _note_trained(codec, profile)
+        note_trained(codec, profile)
     require_readings(profile, asked.plan.information)
     return Outcome(asked, named, fingerprints, list(encoders), profile)
 
@@ -139,8 +144,15 @@ def open_named(text: str, results: Path, catalog: Catalog, device: str) -> Named
         run = find_folder(name, results)
     elif (Path(name).expanduser() / "run.json").exists():
         run = Path(name).expanduser()
-    label = run.name if run else text if source.component else Path(text).name
+    label = run.name if run else _short(source, teachers) if source.component else Path(text).name
     return Named(label, source, open_codec(source, catalog, device), run)
+
+
+def _short(source: CodecSource, teachers: Sequence[str]) -> str:
+    """A component by its name, its weights and its teachers' names."""
+    weights = f":{source.options['weights']}" if "weights" in source.options else ""
+    heard = "".join(f"+{teacher.partition(':')[0]}" for teacher in teachers)
+    return f"{source.component}{weights}{heard}"
 
 
 def _labelled(corpora: Sequence[str]) -> dict[str, str]:
@@ -210,7 +222,7 @@ def _yardstick_views(
             yield spectrum_view(label, recordings)
 
 
-def _note_trained(named: Named, profile: Profile) -> None:
+def note_trained(named: Named, profile: Profile) -> None:
     """Add the perplexity of a run's own language models, which its own test set gave."""
     if named.run is None:
         return
