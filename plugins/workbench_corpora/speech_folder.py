@@ -67,10 +67,13 @@ class SpeechFolder:
                 )
 
     def audio(self, example: Example) -> Audio:
-        """The file, at its own rate; ``AudioError`` where it has no transcript."""
+        """The file, at its own rate; ``AudioError`` where it has no transcript that says a word."""
         path = self._root / example.id
-        if self._recordings[example.id].text is None:
+        text = self._recordings[example.id].text
+        if text is None:
             raise AudioError(f"{path}: has no transcript")
+        if not any(character.isalnum() for character in text):
+            raise AudioError(f"{path}: its transcript, {text!r}, says no word; correct it")
         return long_enough(read_audio(path), self._options.min_seconds, str(path))
 
     def _split(self) -> dict[str, Split]:

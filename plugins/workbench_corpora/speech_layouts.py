@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench import AUDIO_SUFFIXES, WorkbenchError, language_code
+from workbench import AUDIO_SUFFIXES, RecipeError, WorkbenchError, language_code
 
 _MLS_LANGUAGES = {
     "english": "en", "german": "de", "dutch": "nl", "french": "fr",
@@ -129,7 +130,7 @@ def _aishell3_speakers(file: Path) -> dict[str, dict[str, str]]:
     """Gender and accent of each speaker, where the list is there."""
     if not file.is_file():
         return {}
-    lines = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (line.split() for line in _content(file).splitlines())
     return {
         fields[0]: {"gender": fields[2], "accent": fields[3]}
         for fields in lines
@@ -144,14 +145,13 @@ def _common_voice(root: Path, wanted: Wanted) -> Iterator[Recording]:
             table = folder / f"{subset}.tsv"
             if not table.is_file():
                 continue
-            with table.open(newline="", encoding="utf-8") as lines:
-                rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-                for row in rows:
-                    language = _tag(row.get("locale") or folder.name)
-                    path = (folder / "clips" / row["path"]).relative_to(root).as_posix()
-                    text = row["sentence"].strip() or None
-                    details = _speaker_details(row)
-                    yield Recording(path, subset, row["client_id"], language, text, details)
+            lines = io.StringIO(_content(table), newline="")
+            for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+                language = _tag(row.get("locale") or folder.name)
+                path = (folder / "clips" / row["path"]).relative_to(root).as_posix()
+                text = row["sentence"].strip() or None
+                details = _speaker_details(row)
+                yield Recording(path, subset, row["client_id"], language, text, details)
 
 
 def _speaker_details(row: Mapping[str, str]) -> dict[str, str]:
@@ -213,14 +213,30 @@ def _pairs(file: Path, gap: str) -> dict[str, str]:
     """Names and texts of a list with one pair a line; nothing where there is no list."""
     if not file.is_file():
         return {}
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = _content(file).splitlines()
     pairs = (line.partition(gap) for line in lines if line.strip())
     return {name.strip(): text.strip() for name, _, text in pairs if text.strip()}
 
 
 def _line(file: Path) -> str | None:
     """The text of a file as one line; None where it is empty."""
-    return " ".join(file.read_text(encoding="utf-8").split()) or None
+    return " ".join(_content(file).split()) or None
+
+
+def _content(file: Path) -> str:
+    """What a file of transcripts says; an error names one that can't be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            [f"{file}: is no UTF-8 text (byte {error.start}); convert it, as iconv -t UTF-8 does"],
+            "speech-folder corpus",
+        ) from error
+    except OSError as error:
+        raise RecipeError(
+            [f"{file}: can't be read ({error.strerror}); make it readable, or take it away"],
+            "speech-folder corpus",
+        ) from error
 
 
 def _tag(name: str) -> str:

@@ -252,3 +252,35 @@ def test_fingerprint_tells_texts_files_and_options(build, libritts):
 def test_wrong_options_are_told(build, tmp_path, options, message):
     with pytest.raises(RecipeError, match=message):
         build("speech-folder", **{"path": str(tmp_path), **options})
+
+
+def test_a_transcript_that_says_no_word_is_named_and_set_aside(build, libritts, tmp_path):
+    name = "train-clean-100/19/198/19_198_000000_000000"
+    write(libritts / f"{name}.normalized.txt", " ... - ...\n")
+    corpus = build(
+        "speech-folder", path=str(tmp_path), layout="libritts", subsets=["train-clean-100"]
+    )
+    examples = [e for split in ("train", "validation", "test") for e in corpus.examples(split)]
+    (example,) = (e for e in examples if e.id == f"{name}.wav")
+    with pytest.raises(
+        AudioError, match=rf"{name}\.wav: its transcript, '... - ...', says no word"
+    ):
+        corpus.audio(example)
+
+
+@pytest.mark.parametrize(
+    ("layout", "file"),
+    [
+        ("libritts", "train-clean-100/19/198/19_198_000000_000000.normalized.txt"),
+        ("mls", "mls_german/test/transcripts.txt"),
+        ("aishell3", "train/content.txt"),
+        ("common-voice", "es/train.tsv"),
+    ],
+)
+def test_a_transcript_that_is_no_text_is_named_before_any_training(
+    build, libritts, mls, aishell3, common_voice, tmp_path, layout, file
+):
+    write(tmp_path / file, "")
+    (tmp_path / file).write_bytes("Grüße\tüber\n".encode("latin-1"))
+    with pytest.raises(RecipeError, match=rf"{file}: is no UTF-8 text \(byte 2\); convert it"):
+        build("speech-folder", path=str(tmp_path), layout=layout)
