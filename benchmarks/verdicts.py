@@ -34,12 +34,13 @@ from workbench import (
 
 METRICS = {
     "mel-distance": {},
-    "si-sdr": {},
-    "chord-agreement": {},
     "frechet": {"kinds": ["item", "set"]},
+    "chord-agreement": {},
 }
+"""With their options. SI-SDR is none of them: this codec does not keep the phase, so that its round
+trip scores -27 dB, and damage may even raise it."""
 SECONDS = 4.0
-PLANTED = (0.01, 0.02, 0.05)
+PLANTED = (0.02, 0.05, 0.2)
 """Shares of the codes that are replaced."""
 ABSENT = 0.05
 """The same, where seeds are compared."""

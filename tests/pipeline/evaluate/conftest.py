@@ -15,7 +15,7 @@ NOISE = {"good": 0.01, "bad": 0.1}
 
 PLUGIN = """
     import os
-    from pathlib import Path
+    import time
     from workbench import ItemLacks, WorkbenchError, mean_figure, metric_settings, set_figure
 
     class Tally:
@@ -24,6 +24,9 @@ PLUGIN = """
         def update(self, item):
             with open(os.environ["TALLY"], "a") as log:
                 log.write(f"{item.id}\\n")
+            with open(os.environ["TALLY"] + ".pids", "a") as log:
+                log.write(f"{os.getpid()}\\n")
+            time.sleep(float(os.environ.get("DAWDLE", "0")))
             if item.id == os.environ.get("STOP_AT"):
                 raise KeyboardInterrupt
             gap = (item.generated.samples - item.reference.samples).abs().mean()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -143,8 +145,17 @@ _scorer: Callable[[Work], Scored] | None = None
 def _start(device: str, seed: int, threads: int) -> None:
     """Make ready a process that scores."""
     global _scorer
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _scorer = Scorer(Context(load_catalog(), device, seed))
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that gives out the work is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _score(work: Work) -> Scored:
