@@ -99,6 +99,28 @@ def test_generation_stops_at_the_end_symbol(pattern):
     assert all(int(result.max()) < TINY.codebook_size for result in results if result.numel())
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
+@torch.no_grad()
+def test_no_item_ends_before_its_own_earliest_end(pattern):
+    model = decisive(replace(TINY, pattern=pattern, end_symbol=True))
+    model.norm.weight.zero_()  # uniform: an end comes after 11 frames on average
+    least = [0, 30, 5] * 8
+    results = Generator(model, SamplingSettings())([PROMPTS[1]] * 24, 30, seed=4, at_least=least)
+    lengths = [result.shape[1] for result in results]
+    assert all(length >= early for length, early in zip(lengths, least, strict=True))
+    assert set(lengths[1::3]) == {30}
+    assert min(lengths[0::3]) < 5
+
+
+@torch.no_grad()
+def test_vectors_before_the_codes_take_positions():
+    model = decisive(replace(CONDITIONED, memory_as="prefix", context=16))
+    given = condition(2, 5)  # 2 symbols, 5 vectors, and 3 frames of 3 codebooks
+    assert Generator(model, GREEDY)([PROMPTS[1]], 3, [given])[0].shape[1] == 3
+    with pytest.raises(WorkbenchError, match="7 positions of condition"):
+        Generator(model, GREEDY)([PROMPTS[1]], 4, [given])
+
+
 @torch.no_grad()
 def test_codes_before_the_end_are_those_of_an_unlimited_run():
     """What one item does after its end leaves the others, and what came before it, alone."""
