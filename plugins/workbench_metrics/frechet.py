@@ -45,8 +45,8 @@ class FrechetMetric:
         self.kinds = kinds
         self.encoder = encoder
         self._items: dict[str, float] = {}
-        self._generated = _Sums()
-        self._reference = _Sums()
+        self._generated = ClipSums()
+        self._reference = ClipSums()
         self._joint_generated: list[Array] = []
         self._joint_reference: list[Array] = []
 
@@ -117,7 +117,7 @@ class FrechetMetric:
         )
 
 
-class _Sums:
+class ClipSums:
     """Sufficient sums of clips' frames, in groups that can be weighted when resampling."""
 
     def __init__(self) -> None:

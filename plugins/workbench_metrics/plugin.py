@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from workbench import BuildContext, Component, Metric, Slot, hookimpl, slot
 
@@ -24,6 +25,33 @@ class FrechetOptions:
         if not self.kinds or not set(self.kinds) <= set(FRECHET_KINDS):
             allowed = ", ".join(FRECHET_KINDS)
             raise ValueError(f"kinds = {self.kinds!r}: must be one or more of {allowed}")
+
+
+@dataclass
+class FrechetInfinityOptions:
+    """Fréchet distance extrapolated to infinitely many clips."""
+
+    encoder: Slot = slot("semantic_encoder", "mert")
+    """Encoder whose features are compared, with its options."""
+
+
+@dataclass
+class KernelOptions:
+    """Maximum mean discrepancy on the features of any semantic encoder."""
+
+    encoder: Slot = slot("semantic_encoder", "mert")
+    """Encoder whose features are compared, with its options."""
+    kernel: Literal["gaussian", "polynomial"] = "gaussian"
+    """`gaussian`, bandwidth the median distance of true clips, times 100: KAD; or `polynomial`,
+    (x y / D + 1)^3: KID."""
+
+
+@dataclass
+class ClassOptions:
+    """What a tagger makes of a clip."""
+
+    judge: Slot = slot("semantic_encoder", "tagger")
+    """Encoder that names classes: `tagger`, `panns`, or any other that can."""
 
 
 @dataclass
@@ -60,6 +88,36 @@ def _frechet(options: FrechetOptions, context: BuildContext) -> Metric:
 
     extractor = shared_extractor(options.encoder.name, options.encoder.options, context)
     return FrechetMetric(extractor, options.kinds, options.encoder.name)
+
+
+def _frechet_infinity(options: FrechetInfinityOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.features import shared_extractor
+    from workbench_metrics.infinity import FrechetInfinity
+
+    extractor = shared_extractor(options.encoder.name, options.encoder.options, context)
+    return FrechetInfinity(extractor, options.encoder.name)
+
+
+def _kernel_distance(options: KernelOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.features import shared_extractor
+    from workbench_metrics.kernel import KernelDistance
+
+    extractor = shared_extractor(options.encoder.name, options.encoder.options, context)
+    return KernelDistance(extractor, options.kernel, options.encoder.name)
+
+
+def _class_divergence(options: ClassOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.classes import ClassDivergence, shared_class_judge
+
+    judge = options.judge
+    return ClassDivergence(shared_class_judge(judge.name, judge.options, context), judge.name)
+
+
+def _inception_score(options: ClassOptions, context: BuildContext) -> Metric:
+    from workbench_metrics.classes import InceptionScore, shared_class_judge
+
+    judge = options.judge
+    return InceptionScore(shared_class_judge(judge.name, judge.options, context), judge.name)
 
 
 def _mel_distance(options: MelOptions, _context: BuildContext) -> Metric:
@@ -114,6 +172,30 @@ def workbench_metrics() -> list[Component]:
             "Fréchet distances to the truth on any semantic encoder's features",
             FrechetOptions,
             _frechet,
+        ),
+        Component(
+            "frechet-infinity",
+            "Fréchet distance of infinitely many clips, extrapolated (FAD-infinity)",
+            FrechetInfinityOptions,
+            _frechet_infinity,
+        ),
+        Component(
+            "kernel-distance",
+            "Unbiased maximum mean discrepancy to the truth on any encoder's features (KAD, KID)",
+            KernelOptions,
+            _kernel_distance,
+        ),
+        Component(
+            "class-divergence",
+            "Divergence of a tagger's classes from those of the truth (paired KL)",
+            ClassOptions,
+            _class_divergence,
+        ),
+        Component(
+            "inception-score",
+            "How clear and how varied a tagger finds the clips",
+            ClassOptions,
+            _inception_score,
         ),
         Component(
             "clap-score",

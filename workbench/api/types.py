@@ -222,6 +222,8 @@ class Figure:
     ``weights`` maps item ids to what their scores count in the mean, where that is not the same for
     all (words of a sentence, in a word error rate).
     ``settings`` is the figure's provenance: all that must agree before two may be compared.
+    A ``signed`` set-level figure, such as an unbiased estimate of a distance, may be negative: its
+    replicates tell by how much it varies, and not by what factor.
     """
 
     name: str
@@ -235,6 +237,7 @@ class Figure:
     settings: Mapping[str, Any] = field(default_factory=dict)
     replicates: tuple[float, ...] | None = None
     weights: Mapping[str, float] | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ computed twice is the same table. Three kinds of figure:
 - a statistic of the whole set that can't be negative (a Fréchet distance, a perplexity): bootstrap
   replicates relative to their median, scaled to the figure. Such statistics are biased for small
   sets and more so for resampled sets, which repeat items; the ratio to the median takes that out.
-  The interval is for the figure as it comes out at this N, not at infinite N;
+  The interval is for the figure as it comes out at this N, not at infinite N. A ``signed`` one, an
+  unbiased estimate that may be negative, has replicates shifted to the figure instead;
 - a difference of two figures over the same items: paired, item by item or replicate by replicate.
 """
 
@@ -139,17 +140,20 @@ def set_figure(
     unit: str = "",
     settings: Mapping[str, Any] | None = None,
     resamples: int = SET_RESAMPLES,
+    signed: bool = False,
 ) -> Figure:
-    """A statistic of a set of ``n`` items, which can't be negative, with a bootstrap interval.
+    """A statistic of a set of ``n`` items with a bootstrap interval; negative only if ``signed``.
 
     ``statistic`` gets weights float64 ``[n]``: how often each item is in the set. All ones give the
     figure; multinomial counts with sum ``n`` give the replicates.
     """
     value = float(statistic(np.ones(n)))
-    if not (math.isfinite(value) and value >= 0):
-        raise PluginError(f"figure {name!r}: {value} is not a finite number of at least 0")
+    if not (math.isfinite(value) and (signed or value >= 0)):
+        least = "" if signed else " of at least 0"
+        raise PluginError(f"figure {name!r}: {value} is not a finite number{least}")
     replicates = [float(statistic(w)) for w in _resampling_weights(n, resamples)] if n > 1 else []
-    interval = percentile_interval(scaled_replicates(value, replicates), n)
+    placed = (shifted_replicates if signed else scaled_replicates)(value, replicates)
+    interval = percentile_interval(placed, n)
     return Figure(
         name=name,
         value=value,
@@ -160,6 +164,7 @@ def set_figure(
         unit=unit,
         settings={**(settings or {}), "interval": _method("bootstrap of the set", resamples)},
         replicates=tuple(replicates),
+        signed=signed,
     )
 
 
@@ -168,6 +173,18 @@ def scaled_replicates(value: float, replicates: Sequence[float]) -> Array:
     array = np.asarray(replicates, dtype=np.float64)
     median = float(np.median(array)) if array.size else 0.0
     return array * (value / median) if median > 0 else np.full_like(array, value)
+
+
+def shifted_replicates(value: float, replicates: Sequence[float]) -> Array:
+    """Replicates shifted so that their median is ``value``."""
+    array = np.asarray(replicates, dtype=np.float64)
+    return array + (value - float(np.median(array))) if array.size else array
+
+
+def placed_replicates(figure: Figure) -> Array:
+    """A set-level figure's replicates around its value."""
+    place = shifted_replicates if figure.signed else scaled_replicates
+    return place(figure.value, figure.replicates or ())
 
 
 def paired_difference(first: Figure, second: Figure) -> Difference:
@@ -179,8 +196,7 @@ def paired_difference(first: Figure, second: Figure) -> Difference:
         value, interval, n = float(gaps.mean()), bootstrap_interval(gaps), len(common)
         method = "paired items"
     elif _share_replicates(first, second):
-        one = scaled_replicates(first.value, first.replicates or ())
-        two = scaled_replicates(second.value, second.replicates or ())
+        one, two = placed_replicates(first), placed_replicates(second)
         value, interval, n = (
             first.value - second.value,
             percentile_interval(one - two, first.n),

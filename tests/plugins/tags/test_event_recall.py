@@ -121,9 +121,9 @@ def test_what_cannot_be_judged_is_named() -> None:
 
 
 def test_an_encoder_that_cannot_tag_is_refused(catalog) -> None:
-    clap = {"name": "clap", "options": {"weights": "random"}}
+    speaker = {"name": "speaker", "options": {"weights": "random"}}
     with pytest.raises(RecipeError, match="can't name sound events; 'tagger' can"):
-        Context(catalog, "cpu", 0).build("metric", "event-recall", {"judge": clap})
+        Context(catalog, "cpu", 0).build("metric", "event-recall", {"judge": speaker})
 
 
 @pytest.fixture(scope="module")
