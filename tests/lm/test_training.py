@@ -161,6 +161,46 @@ def test_every_pass_takes_every_example_once_over_all_processes():
     assert len(set(seen)) == len(items)
 
 
+class Whole(Excerpts):
+    def training_sequence(self, role, item, rng):
+        return Sequence(item.codes)
+
+
+def test_pooled_batches_pad_less_and_hold_every_example_once():
+    items = examples(*range(5, 29))
+    model = build_model(TINY, 0)
+
+    def drawn(pool, seed=7):
+        return sequence_batches(Whole(), "lm", items, model, 3, seed, pool=pool)
+
+    def taken(batch):  # frames of each item, by its number of trained tokens of codebook 1
+        owners = batch.positions[0] // batch.rows.shape[1]
+        return torch.bincount(owners, minlength=3).tolist()
+
+    def padded(batches):
+        rows = sum(batches(step).rows.shape[:2].numel() for step in range(8))
+        return 1 - sum(sum(taken(batches(step))) for step in range(8)) * TINY.num_codebooks / rows
+
+    assert sorted(n for step in range(8) for n in taken(drawn(4)(step))) == list(range(5, 29))
+    assert padded(drawn(8)) < padded(drawn(4)) < padded(drawn(1))
+    lengths = [max(taken(drawn(8)(step))) for step in range(8)]
+    assert lengths != sorted(lengths)  # the steps of a pool come in random order
+    assert torch.equal(drawn(4)(5).rows, drawn(4)(5).rows)
+    assert lengths != [max(taken(drawn(8, seed=8)(step))) for step in range(8)]
+
+
+def test_pooled_batches_are_shared_out_over_processes():
+    items = examples(*range(5, 29))
+    model = build_model(TINY, 0)
+    alone = sequence_batches(Whole(), "lm", items, model, 4, 7, pool=3)
+    shards = [
+        sequence_batches(Whole(), "lm", items, model, 2, 7, (rank, 2), pool=3) for rank in (0, 1)
+    ]
+    for step in range(6):
+        together = sum(len(batches(step).targets[0]) for batches in shards)
+        assert together == len(alone(step).targets[0])
+
+
 def test_items_that_are_too_short_are_passed_over():
     model = build_model(TINY, 0)
     batches = sequence_batches(Excerpts(), "lm", examples(3, 3, 9), model, 4, seed=0)

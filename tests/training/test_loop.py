@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,40 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
         assert torch.equal(one, two)
     histories = [(tmp_path / name / "history.jsonl").read_text() for name in ("whole", "cut")]
     assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_kept_weights_are_the_averages_of_their_step_and_disturb_nothing(
+    tmp_path: Path, decay: float
+) -> None:
+    """Kept after n steps is what a training of n steps at the same rates would leave."""
+    settings = TrainingSettings(
+        steps=8, checkpoint_seconds=1e-6, warmup_steps=0, schedule="constant", ema_decay=decay
+    )
+    plain, short = Regression(settings), Regression(settings)
+    TrainingSession(settings, tmp_path / "plain").fit(plain, batches)
+    TrainingSession(settings, tmp_path / "short").fit(short, batches, steps=5)
+
+    kept: dict[int, list[Tensor]] = {}
+
+    def keeping(trainee: Regression) -> dict[int, Callable[[], None]]:
+        return {n: lambda n=n: kept.__setitem__(n, weights(trainee)) for n in (3, 5)}
+
+    def killing(index: int) -> Tensor:
+        if index == 4:
+            raise Killed
+        return batches(index)
+
+    session = TrainingSession(settings, tmp_path / "cut")
+    cut = Regression(settings)
+    with pytest.raises(Killed):
+        session.fit(cut, killing, keep=keeping(cut))
+    assert list(kept) == [3]
+    resumed = Regression(settings)
+    TrainingSession(settings, tmp_path / "cut").fit(resumed, batches, keep=keeping(resumed))
+    assert list(kept) == [3, 5]
+    assert all(torch.equal(a, b) for a, b in zip(kept[5], weights(short), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(weights(plain), weights(resumed), strict=True))
 
 
 def test_a_finished_phase_is_loaded_not_trained(tmp_path: Path) -> None:

@@ -35,7 +35,6 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
 
         from workbench.cli.logs import show_logs
         from workbench.pipeline.ablation import (
-            AblationRecord,
             failures,
             gather,
             log_path,
@@ -43,6 +42,7 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             write_recipes,
         )
         from workbench.pipeline.ablation_page import sentences, write_outcome
+        from workbench.pipeline.ablation_record import AblationRecord
         from workbench.pipeline.side_by_side import Job, run_jobs, workbench_run
         from workbench.training.progress import StepProgress
 

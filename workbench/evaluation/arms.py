@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.api.errors import WorkbenchError
 from workbench.api.types import Figure
-from workbench.evaluation.statistics import SEED, Interval, percentile_interval
+from workbench.evaluation.statistics import SEED, Interval, mean_figure, percentile_interval
 
 RESAMPLES = 10_000
 Array = NDArray[np.float64]
@@ -75,6 +75,23 @@ def compare_arms(first: Sequence[Figure], second: Sequence[Figure]) -> ArmCompar
         by_seed=pairs,
         items=len(items),
         better=better,
+    )
+
+
+def beyond(result: Figure, ceiling: Figure) -> Figure:
+    """What a result's figure holds beyond its own ceiling's: item by item, result minus ceiling.
+
+    For error rates: the errors that the language model makes beside those that its codec makes.
+    """
+    own = ceiling.per_item or {}
+    gaps = {item: score - own[item] for item, score in (result.per_item or {}).items()}
+    return mean_figure(
+        f"{result.name} beyond the round trip",
+        gaps,
+        result.higher_is_better,
+        result.unit,
+        result.settings,
+        result.weights,
     )
 
 

@@ -94,25 +94,39 @@ def sequence_batches(
     batch_size: int,
     seed: int,
     shard: tuple[int, int] = (0, 1),
+    pool: int = 1,
 ) -> Callable[[int], LMBatch]:
     """``batches(step)`` for the training loop: a pure function of (seed, step).
 
     Each pass over ``items`` has an order of its own. ``batch_size`` counts one process' items;
-    ``shard`` is (rank, world), and processes take turns within a step's items. Items that the task
-    has no use for are passed over in favour of a random other one.
+    ``shard`` is (rank, world), and processes take turns within a step's items. ``pool`` steps are
+    drawn together and their items shared out by length, the steps in random order. Items that the
+    task has no use for are passed over in favour of a random other one.
     """
     drawer = SequenceDrawer(task, role, items)
     rank, world = shard
+    whole = world * batch_size
     config = model.config
+    lengths = [item.codes.shape[-1] for item in items] if pool > 1 else []
 
     @lru_cache(maxsize=2)
     def order(epoch: int) -> list[int]:
         return np.random.default_rng((seed, epoch)).permutation(len(items)).tolist()  # type: ignore[no-any-return]
 
+    @lru_cache(maxsize=2)
+    def pooled(index: int) -> list[list[int]]:
+        """The numbers of the draws of each step of a pool."""
+        numbers = range(index * pool * whole, (index + 1) * pool * whole)
+        if pool == 1:
+            return [list(numbers)]
+        drawn = {n: order(n // len(items))[n % len(items)] for n in numbers}
+        by_length = sorted(numbers, key=lambda n: (lengths[drawn[n]], n))
+        steps = [by_length[first : first + whole] for first in range(0, pool * whole, whole)]
+        return [steps[i] for i in np.random.default_rng((seed, index, 3)).permutation(pool)]
+
     def batches(step: int) -> LMBatch:
         sequences, bare = [], []
-        for slot in range(batch_size):
-            number = (step * world + rank) * batch_size + slot
+        for number in pooled(step // pool)[step % pool][rank * batch_size :][:batch_size]:
             epoch, place = divmod(number, len(items))
             rng = np.random.default_rng((seed, epoch, place, 1))
             sequences.append(drawer.of_any(order(epoch)[place], rng))

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench.api.errors import RecipeError, WorkbenchError
-from workbench.evaluation.arms import ArmComparison, compare_arms
-from workbench.evaluation.table import Role
+from workbench.api.types import Figure
+from workbench.evaluation.arms import ArmComparison, beyond, compare_arms
+from workbench.evaluation.table import ResultTable, Role
 from workbench.host.catalog import Catalog
 from workbench.pipeline.comparison import COMPARED, Run, find_run
 from workbench.pipeline.experiment import Experiment
+from workbench.pipeline.learning import FILE as LEARNING
+from workbench.pipeline.learning import LearningCurve
 from workbench.pipeline.record import run_folder
-from workbench.recipe.load import load_recipe, to_dict, to_yaml
+from workbench.pipeline.systems import GENERATED, ROUND_TRIP
+from workbench.recipe.load import load_recipe, to_yaml
 from workbench.recipe.schema import AblationSection, Recipe
-from workbench.tracking import Tracker, environment_tags
 
 FOLDER = "ablations"
 """Below ``results``: a folder for each ablation."""
@@ -75,6 +76,18 @@ class HeldOutScalar:
 
 
 @dataclass(frozen=True)
+class ArmCurve:
+    """One figure over the language models' training: at each point, every later arm and the first.
+
+    ``headline`` is the number of steps of the finished models, which all else is of.
+    """
+
+    figure: str
+    points: Mapping[int, Mapping[str, ArmComparison]]
+    headline: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an ablation found; ``runs`` holds each arm's runs by seed."""
 
@@ -82,6 +95,8 @@ class Outcome:
     runs: Mapping[str, Sequence[Run]]
     figures: Sequence[ArmFigure]
     scalars: Sequence[HeldOutScalar]
+    curves: Sequence[ArmCurve] = ()
+    left_out: Sequence[str] = ()
 
 
 def plan_ablation(
@@ -150,14 +165,49 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
         folder = run_folder(Experiment(written, catalog, written.device))
         runs[run.arm].append(find_run(str(folder), Path(written.results)))
     first = runs[ablation.arms[0]]
+    tables = {arm: [run.table for run in group] for arm, group in runs.items()}
     figures = []
     for row in [row for role in COMPARED for row in first[0].table.of_role(role)]:
         for name, figure in row.figures.items():
             if figure.per_item is None:
                 continue
-            comparisons = _against_first(ablation.arms, runs, row.system, name)
-            figures.append(ArmFigure(name, row.system, row.role, comparisons))
-    return Outcome(ablation, runs, figures, held_out_scalars(runs))
+            found = [_figures(tables, row.system, name)]
+            if row.system == GENERATED and name in first[0].table.row(ROUND_TRIP).figures:
+                found.append(_beyond(tables, row.system, name))
+            for arms in found:
+                compared = _against_first(arms)
+                figures.append(
+                    ArmFigure(arms[ablation.arms[0]][0].name, row.system, row.role, compared)
+                )
+    absent = sorted({line for group in tables.values() for t in group for line in t.absences()})
+    return Outcome(ablation, runs, figures, held_out_scalars(runs), arm_curves(runs), absent)
+
+
+def arm_curves(runs: Mapping[str, Sequence[Run]]) -> list[ArmCurve]:
+    """Each figure over the language models' training, where the arms kept the same snapshots."""
+    files = {arm: [run.folder / LEARNING for run in group] for arm, group in runs.items()}
+    if not all(path.exists() for paths in files.values() for path in paths):
+        return []
+    curves = {
+        arm: [LearningCurve.from_json(p.read_text()) for p in ps] for arm, ps in files.items()
+    }
+    steps = next(iter(curves.values()))[0].steps
+    if any(curve.steps != steps for group in curves.values() for curve in group):
+        return []  # an arm that is trained for another time has no points in common
+    tables = {arm: [curve.table for curve in group] for arm, group in curves.items()}
+    one = next(iter(tables.values()))[0]
+    *_, last = steps
+    made = []
+    for name, figure in one.row(last).figures.items():
+        if figure.per_item is None:
+            continue
+        ways = [_figures, _beyond] if name in one.row(ROUND_TRIP).figures else [_figures]
+        for way in ways:
+            found = {row: way(tables, row, name) for row in steps}
+            points = {at: _against_first(found[row]) for row, at in steps.items()}
+            title = next(iter(found[last].values()))[0].name
+            made.append(ArmCurve(title, points, steps[last]))
+    return made
 
 
 def held_out_scalars(runs: Mapping[str, Sequence[Run]]) -> list[HeldOutScalar]:
@@ -182,66 +232,26 @@ def _last_scalars(run: Run) -> dict[tuple[str, str], float]:
     }
 
 
-def _against_first(
-    arms: Sequence[str], runs: Mapping[str, Sequence[Run]], system: str, name: str
-) -> dict[str, ArmComparison]:
-    first = [run.table.figure(system, name) for run in runs[arms[0]]]
+ArmFigures = Mapping[str, list[Figure]]
+"""By arm, a figure of each of its runs."""
+
+
+def _figures(tables: Mapping[str, Sequence[ResultTable]], system: str, name: str) -> ArmFigures:
+    return {arm: [t.figure(system, name) for t in group] for arm, group in tables.items()}
+
+
+def _beyond(tables: Mapping[str, Sequence[ResultTable]], system: str, name: str) -> ArmFigures:
+    """The figure beyond each run's own round trip."""
     return {
-        arm: compare_arms(first, [run.table.figure(system, name) for run in runs[arm]])
-        for arm in arms[1:]
+        arm: [beyond(t.figure(system, name), t.figure(ROUND_TRIP, name)) for t in group]
+        for arm, group in tables.items()
     }
 
 
-class AblationRecord:
-    """The ablation's own MLflow run, parent of the arms' runs."""
-
-    def __init__(self, ablation: Ablation) -> None:
-        section = ablation.runs[0].recipe.tracking
-        results = Path(ablation.runs[0].recipe.results)
-        self.note = ablation.folder / "mlflow.txt"
-        self.tracker = Tracker(results, section.uri, section.experiment)
-        known = self.note.read_text().strip() if self.note.exists() else ""
-        if not (known and self.tracker.resume(known)):
-            recipe = to_dict(ablation.runs[0].recipe)
-            params = {k: v for k, v in recipe.items() if k not in ("results", "tracking", "name")}
-            tags = {**environment_tags(), "workbench.ablation": ablation.name}
-            known = self.tracker.start(f"ablation {ablation.name}", params, tags)
-        ablation.folder.mkdir(parents=True, exist_ok=True)
-        self.note.write_text(known)
-        self.id = known
-
-    def finish(self, outcome: Outcome, page: Path) -> None:
-        """Log the comparisons and the page, and close the run."""
-        for figure in outcome.figures:
-            for arm, found in figure.comparisons.items():
-                seeds = len(found.by_seed)  # more seeds are another point of the same curve
-                self.tracker.log_step("ablation", seeds, _metrics(figure, arm, found))
-        self.tracker.flush()
-        for path in (page, page.with_suffix(".json"), page.with_suffix(".md")):
-            self.tracker.log_file(path)
-        choices = {arm: dict(chosen) for arm, chosen in outcome.ablation.choices.items()}
-        self.tracker.log_text(yaml.safe_dump(choices, sort_keys=False), "arms.yaml")
-        self.tracker.finish()
-
-    def fail(self) -> None:
-        """Close the run as failed."""
-        self.tracker.finish("FAILED")
-
-
-def _metrics(figure: ArmFigure, arm: str, found: ArmComparison) -> dict[str, float]:
-    base = f"{figure.figure}/{figure.system}/{arm}"
-    values = {
-        f"{base}/first": found.first,
-        f"{base}/second": found.second,
-        f"{base}/difference": found.difference,
-        f"{base}/difference_low": found.difference_interval.low,
-        f"{base}/difference_high": found.difference_interval.high,
-    }
-    if found.ratio is not None and found.ratio_interval is not None:
-        values[f"{base}/ratio"] = found.ratio
-        values[f"{base}/ratio_low"] = found.ratio_interval.low
-        values[f"{base}/ratio_high"] = found.ratio_interval.high
-    return values
+def _against_first(figures: ArmFigures) -> dict[str, ArmComparison]:
+    """Every later arm against the first."""
+    first, *later = figures
+    return {arm: compare_arms(figures[first], figures[arm]) for arm in later}
 
 
 def failures(ablation: Ablation, statuses: Mapping[str, int]) -> None:

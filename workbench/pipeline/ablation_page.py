@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from workbench.evaluation.arms import ArmComparison, sentence
 from workbench.evaluation.statistics import Interval
@@ -14,8 +17,21 @@ from workbench.pipeline.ablation import ArmFigure, Outcome
 from workbench.pipeline.comparison import COMPARED, Run
 from workbench.pipeline.listening import ListeningItem, Version, players, read_index
 from workbench.pipeline.page import render
+from workbench.pipeline.plots import Curve, arms_figure, inline_svg, save_png
 
 PAGE = "ablation.html"
+
+
+@dataclass(frozen=True)
+class CurveTable:
+    """One figure over the language models' training, as a table and a plot of ``lines`` by arm."""
+
+    title: str
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    plot: Markup
+    lines: Mapping[str, Curve]
 
 
 def write_outcome(outcome: Outcome) -> Path:
@@ -33,6 +49,8 @@ def write_outcome(outcome: Outcome) -> Path:
         seeds=seeds,
         sentences=sentences(outcome),
         tables=tables(outcome),
+        curves=curve_tables(outcome),
+        left_out=outcome.left_out,
         scalars=scalar_rows(outcome),
         players=heard,
         unheard=len(items) - len(heard),
@@ -40,6 +58,9 @@ def write_outcome(outcome: Outcome) -> Path:
     )
     page.write_text(text, encoding="utf-8")
     page.with_suffix(".md").write_text(markdown(outcome), encoding="utf-8")
+    for curve in curve_tables(outcome):
+        name = "".join(c if c.isalnum() else "-" for c in curve.title)
+        save_png(arms_figure(curve.lines, curve.title), folder / f"learning-{name}.png")
     page.with_suffix(".json").write_text(json.dumps(plain(outcome), indent=1))
     return page
 
@@ -68,6 +89,34 @@ def tables(outcome: Outcome) -> list[dict[str, Any]]:
                 "rows": _rows(outcome, figure),
             }
         )
+    return made
+
+
+def curve_tables(outcome: Outcome) -> list[CurveTable]:
+    """Each figure over the language models' training: a row for each point, and the plot."""
+    first, *later = outcome.ablation.arms
+    made = []
+    for curve in outcome.curves:
+        lines: dict[str, list[tuple[int, float]]] = {arm: [] for arm in outcome.ablation.arms}
+        rows = []
+        for steps, comparisons in curve.points.items():
+            base = next(iter(comparisons.values()))
+            means = {first: base.first} | {arm: comparisons[arm].second for arm in later}
+            size = max(map(abs, means.values())) or 1.0
+            row = [f"{steps}{' (headline)' if steps == curve.headline else ''}"]
+            row += [number(mean, size) for mean in means.values()]
+            for found in comparisons.values():
+                ratio, ends = found.ratio, found.ratio_interval
+                row.append(_with_interval(ratio, ends, ratio) if ratio and ends else "-")
+            rows.append(row)
+            for arm, mean in means.items():
+                lines[arm].append((steps, mean))
+        heads = ["steps", *means, *(f"{first} / {arm}" for arm in later)]
+        items, seeds = base.items, len(base.by_seed)
+        caption = f"means over {seeds} seed{'s' if seeds > 1 else ''}, the first {items} items"
+        label = f"{curve.figure} over training steps, a line for each arm: the table has its values"
+        plot = Markup(inline_svg(arms_figure(lines, curve.figure), label))
+        made.append(CurveTable(curve.figure, caption, heads, rows, plot, lines))
     return made
 
 
@@ -113,6 +162,12 @@ def markdown(outcome: Outcome) -> str:
     """The page's tables for documents."""
     lines = [f"# Ablation {outcome.ablation.name}", ""]
     lines += [f"- {text}" for text in sentences(outcome)]
+    lines += [f"- Left out: {text}" for text in outcome.left_out]
+    for curve in curve_tables(outcome):
+        lines += ["", f"## {curve.title} over the language models' training", ""]
+        lines += [f"{curve.caption}.", "", "| " + " | ".join(curve.heads) + " |"]
+        lines += ["|---" * len(curve.heads) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for row in curve.rows]
     for table in tables(outcome):
         lines += ["", f"## {table['title']}", "", f"{table['caption']}.", ""]
         lines += [
@@ -137,6 +192,18 @@ def plain(outcome: Outcome) -> dict[str, Any]:
         "held_out": [
             {"stage": s.stage, "name": s.name, "values": {a: list(v) for a, v in s.values.items()}}
             for s in outcome.scalars
+        ],
+        "left_out": list(outcome.left_out),
+        "learning": [
+            {
+                "figure": curve.figure,
+                "headline": curve.headline,
+                "points": {
+                    steps: {arm: _plain(found) for arm, found in comparisons.items()}
+                    for steps, comparisons in curve.points.items()
+                },
+            }
+            for curve in outcome.curves
         ],
         "figures": [
             {

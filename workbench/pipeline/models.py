@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,8 @@ def _train_language_model(
         "init": weights_key(start and load_model(start)),
         "tokens": tokens_key,
         "seed": recipe.seed,
+        **({"snapshots": section.snapshots} if section.snapshots else {}),
+        **({"pool": section.pool} if section.pool > 1 else {}),
     }
 
     def build(folder: StageFolder) -> dict[str, object]:
@@ -214,16 +217,29 @@ def _train_language_model(
         model = build_model(config, recipe.seed, start).to(session.device)
         local = session.round_batch_size // session.world
         shard = (session.rank, session.world)
-        batches = sequence_batches(task, role, tokens["train"], model, local, recipe.seed, shard)
+        batches = sequence_batches(
+            task, role, tokens["train"], model, local, recipe.seed, shard, section.pool
+        )
         held_out = validation_sequences(task, role, tokens["validation"], recipe.seed)
         validate = (lambda: held_out_loss(model, held_out)) if held_out else None
-        session.fit(LMTrainee(model, section.training), batches, validate=validate)
+        keep = {
+            steps: partial(save_model, model, snapshot_folder(folder, steps))
+            for steps in section.snapshots
+            if session.rank == 0
+        }
+        trainee = LMTrainee(model, section.training)
+        session.fit(trainee, batches, validate=validate, keep=keep)
         if session.rank == 0:
             save_model(model, folder.path / "weights")
             (folder.path / "weights" / CODEC_KEY).write_text(codec_key)
         return {"steps": section.training.steps, "parameters": count_parameters(model)}
 
     return experiment.stage(f"lm/{role}", inputs, build, parallel=True)
+
+
+def snapshot_folder(stage: StageFolder, steps: int) -> Path:
+    """Where a language model lies as it was after so many steps of its training."""
+    return stage.path / "snapshots" / str(steps)
 
 
 VALIDATION_SEQUENCES = 32

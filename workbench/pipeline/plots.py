@@ -100,6 +100,23 @@ def lines_figure(curves: Mapping[str, Curve], title: str) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
+def arms_figure(curves: Mapping[str, Curve], title: str) -> Figure:
+    """One figure over training steps, a line with its points for each arm."""
+    figure = Figure(figsize=(5.2, 2.6))
+    figure.subplots_adjust(0.12, 0.17, 0.7, 0.88)
+    axes = figure.add_subplot()
+    for name, curve in curves.items():
+        steps, values = thinned(curve)
+        axes.plot(steps, values, marker="o", linewidth=1.2, markersize=3, label=name)
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel("training steps", fontsize=8)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def codebook_figure(use: CodebookUse) -> Figure:
     """Bars for each level: entries that occur, and perplexity, as shares of the codebook."""
     levels = np.arange(1, len(use.used) + 1)

@@ -24,6 +24,8 @@ from workbench.pipeline.generation import Generated
 from workbench.pipeline.guidance import FILE as GUIDANCE_FILE
 from workbench.pipeline.guidance import GuidanceSweep
 from workbench.pipeline.health import has_history, run_health, summaries
+from workbench.pipeline.learning import FILE as LEARNING_FILE
+from workbench.pipeline.learning import LearningCurve
 from workbench.pipeline.listening import ListeningItem, Version
 from workbench.pipeline.models import BuiltCodec, LanguageModels, Teacher
 from workbench.pipeline.plots import CodebookUse
@@ -73,8 +75,9 @@ class RunRecord:
         self.breakdowns: list[Breakdown] = []
         self.items: list[ListeningItem] = []
         self.examples: dict[str, Example] = {}
-        self.sweep: GuidanceSweep | None = None
         self.codebooks: CodebookUse | None = None
+        self.curve: LearningCurve | None = None
+        self.sweep: GuidanceSweep | None = None
 
     def __enter__(self) -> RunRecord:
         if not self.main:
@@ -153,6 +156,10 @@ class RunRecord:
         """Note how results depend on the guidance scale, where the recipe asks for several."""
         self.sweep = sweep
 
+    def learning(self, curve: LearningCurve | None) -> None:
+        """Note how the results came about, where the recipe keeps snapshots."""
+        self.curve = curve
+
     def finish(self) -> RunReport:
         """Write the report, send everything to MLflow and close the run."""
         report = self._report()
@@ -183,6 +190,7 @@ class RunRecord:
             items=self.items,
             losses={name: read_history(path) for name, path in self._histories().items()},
             codebooks=self.codebooks,
+            learning=self.curve,
             guidance=self.sweep,
             healths=run_health(self._histories()),
             stages=stages,
@@ -202,6 +210,12 @@ class RunRecord:
             tracker.log_breakdown(breakdown)
         if report.guidance is not None:
             tracker.log_file(self.folder / GUIDANCE_FILE)
+        if report.learning is not None:
+            for row, steps in report.learning.steps.items():
+                figures = report.learning.table.row(row).figures
+                values = {name: figure.value for name, figure in figures.items()}
+                tracker.log_step("learning", steps, values)
+            tracker.log_file(self.folder / LEARNING_FILE)
         self._track_health(report.healths)
         if self.examples:
             track_items(tracker, self.examples)

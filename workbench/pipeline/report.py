@@ -24,8 +24,10 @@ from workbench.pipeline.health_page import (
     without_measurements,
     write_health_plots,
 )
+from workbench.pipeline.learning import FILE as LEARNING_FILE
+from workbench.pipeline.learning import LearningCurve
 from workbench.pipeline.listening import ListeningItem, joined, players, write_index
-from workbench.pipeline.page import cards, group_section, render, verdict_sentences
+from workbench.pipeline.page import Card, cards, group_section, render, verdict_sentences
 from workbench.pipeline.plots import (
     CodebookUse,
     Curve,
@@ -62,8 +64,8 @@ class RunReport:
 
     ``breakdowns`` hold the table's figures by groups of items, ``losses`` curves by stage and
     scalar; ``codebooks`` the codec's use of its codebooks, where it was measured; ``healths`` what
-    the doctor says of each training; ``guidance`` figures of several guidance scales; ``recipe`` is
-    the resolved recipe as YAML.
+    the doctor says of each training; ``learning`` the figures of the language models' snapshots,
+    ``guidance`` those of several guidance scales; ``recipe`` is the resolved recipe as YAML.
     """
 
     title: str
@@ -74,6 +76,7 @@ class RunReport:
     items: Sequence[ListeningItem] = ()
     losses: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     codebooks: CodebookUse | None = None
+    learning: LearningCurve | None = None
     guidance: GuidanceSweep | None = None
     healths: Sequence[Health] = ()
     stages: Sequence[StageReport] = ()
@@ -91,6 +94,9 @@ def write_report(report: RunReport) -> Path:
     if report.guidance is not None:
         (folder / GUIDANCE_FILE).write_text(report.guidance.to_json())
         parts += ["Over the guidance scale:\n", report.guidance.table.to_markdown()]
+    if report.learning is not None:
+        (folder / LEARNING_FILE).write_text(report.learning.to_json())
+        parts += ["Over the language models' training:\n", report.learning.table.to_markdown()]
     (folder / "table.md").write_text("\n".join(parts))
     (folder / "history.json").write_text(json.dumps(report.losses))
     write_index(report.items, folder)
@@ -106,10 +112,12 @@ def write_plots(report: RunReport, folder: Path) -> list[Path]:
         for stage, curves in training_curves(report).items()
     ]
     paths += write_health_plots(report.healths, report.losses, folder)
-    if report.guidance is not None and drawn(report.guidance):
-        paths.append(save_png(guidance_figure(report.guidance), folder / "guidance.png"))
     if report.codebooks is not None:
         paths.append(save_png(codebook_figure(report.codebooks), folder / "codebooks.png"))
+    if report.guidance is not None and drawn(report.guidance):
+        paths.append(save_png(guidance_figure(report.guidance), folder / "guidance.png"))
+    if report.learning is not None:
+        paths.append(save_png(curves_figure(report.learning.curves()), folder / "learning.png"))
     for breakdown in report.breakdowns:
         for name in breakdown.figures:
             path = folder / f"{name}-by-{breakdown.by}.png".replace("/", "-").replace(" ", "-")
@@ -179,8 +187,10 @@ def _page(report: RunReport) -> str:
         cards=cards(report.table),
         verdicts=verdict_sentences(report.table),
         groups=[group_section(breakdown) for breakdown in report.breakdowns],
+        learning=_learning_cards(report),
         guidance=cards(report.guidance.table) if report.guidance else (),
         guidance_plot=guidance_plot(report.guidance),
+        learning_plot=_learning_plot(report),
         players=heard,
         unheard=len(report.items) - len(heard),
         healths=health_sections(report.healths, report.losses),
@@ -188,6 +198,19 @@ def _page(report: RunReport) -> str:
         codebooks=codebooks,
         shown_skipped=SHOWN_SKIPPED,
     )
+
+
+def _learning_cards(report: RunReport) -> Sequence[Card]:
+    return () if report.learning is None else cards(report.learning.table)
+
+
+def _learning_plot(report: RunReport) -> Markup:
+    """Every figure over the language models' training, a small plot each."""
+    if report.learning is None:
+        return Markup("")
+    curves = report.learning.curves()
+    label = f"{', '.join(curves)} over training steps: the values are in the cards"
+    return Markup(inline_svg(curves_figure(curves), label))
 
 
 def _curve_svg(stage: str, name: str, curve: Curve) -> Markup:

@@ -12,6 +12,7 @@ from workbench.pipeline.experiment import Experiment, resolve_device
 from workbench.pipeline.generation import check_depths, generate_held_out
 from workbench.pipeline.guidance import check_guidance_scales, sweep_guidance
 from workbench.pipeline.held_out import hold_out
+from workbench.pipeline.learning import score_snapshots
 from workbench.pipeline.models import (
     build_codec,
     build_teachers,
@@ -63,4 +64,5 @@ def run_recipe(recipe: Recipe, catalog: Catalog) -> RunReport:
         table = evaluate_generated(experiment, task, output, models.by_role)
         record.results(output, table)
         record.guidance(sweep_guidance(experiment, task, models, held_out, codec.model, output))
+        record.learning(score_snapshots(experiment, task, models, held_out, codec.model, output))
         return record.finish()

@@ -61,6 +61,20 @@ class LMSection:
     """Training of each model; `batch_size` counts sequences, `segment_seconds` is not used."""
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     """How codes are drawn when generating."""
+    pool: int = 1
+    """Batches that are drawn together and shared out by length, so that little of a batch is
+    padding; 1 draws each by itself."""
+    snapshots: list[int] = field(default_factory=list)
+    """Numbers of training steps after which a copy of each model is kept, its running average where
+    `training.ema_decay` is set, and scored: how the results come about. The finished model is the
+    last point of the curve, and the one that all other figures are of."""
+
+    def __post_init__(self) -> None:
+        check(self.pool >= 1, "pool", self.pool, "at least 1")
+        rising = self.snapshots == sorted(set(self.snapshots))
+        inside = all(1 <= steps < self.training.steps for steps in self.snapshots)
+        must = f"rising numbers of at least 1 and below training.steps {self.training.steps}"
+        check(rising and inside, "snapshots", self.snapshots, must)
 
 
 @dataclass
@@ -71,6 +85,8 @@ class EvaluationSection:
     """Metrics; an empty list takes those that the task names."""
     items: int = 64
     """Held-out items to generate and score; fewer where the corpus has fewer."""
+    snapshot_items: int = 32
+    """Held-out items, the first ones, that the language models' snapshots are scored on."""
     guidance: list[float] = field(default_factory=list)
     """Guidance scales whose results are scored as well, for a plot over the scale; the other
     figures are those of `lm.sampling.guidance_scale`."""
@@ -84,7 +100,7 @@ class EvaluationSection:
     details. Its groups take turns when items are chosen."""
 
     def __post_init__(self) -> None:
-        for name in ("items", "guidance_items"):
+        for name in ("items", "snapshot_items", "guidance_items"):
             check(getattr(self, name) >= 2, name, getattr(self, name), "at least 2")
         scales = self.guidance == sorted(set(self.guidance)) and min(self.guidance, default=0) >= 0
         check(scales, "guidance", self.guidance, "rising numbers of at least 0")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,18 @@ class WeightAverage:
         """Put the average in the modules' place."""
         for key, parameter in self.parameters.items():
             parameter.copy_(self.average[key])
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The average in the modules' place for a moment; then their own weights again."""
+        own = {key: p.detach().clone() for key, p in self.parameters.items()}
+        self.apply()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for key, parameter in self.parameters.items():
+                    parameter.copy_(own[key])
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds of it."""

@@ -38,6 +38,7 @@ def run_loop(
     steps: int,
     phase: str,
     validate: Validate | None = None,
+    keep: Mapping[int, Callable[[], None]] | None = None,
 ) -> None:
     """Train ``trainee`` to step ``steps``; see :meth:`TrainingSession.fit`."""
     loop = _Loop(session, trainee, steps, phase)
@@ -52,6 +53,9 @@ def run_loop(
             every = session.settings.validate_every
             if validate and every and ((step + 1) % every == 0 or step == steps - 1):
                 loop.record(step, {f"validation_{k}": v for k, v in validate().items()})
+            if keep and step + 1 in keep:
+                with loop.average.in_place():
+                    keep[step + 1]()
             loop.checkpoint_if_due(step + 1)
             progress.advance(scalars)
     loop.finish(start)

@@ -119,6 +119,7 @@ class TrainingSession:
         steps: int | None = None,
         phase: str = "main",
         validate: Validate | None = None,
+        keep: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
         """Train for ``steps`` (the settings' count where None) and leave the result in ``trainee``.
 
@@ -126,11 +127,13 @@ class TrainingSession:
         with accumulation, one step takes several rounds. A phase that was interrupted goes on from
         its last checkpoint; one that was finished is only loaded. ``validate`` gives scalars on
         held-out data, logged every ``validate_every`` steps and at the end; it changes nothing.
+        ``keep[n]()`` is called after n steps, with the averaged weights in the trainee where there
+        are some, and again where a killed training does that step again.
         """
         from workbench.training.loop import run_loop
 
         count = self.settings.steps if steps is None else steps
-        run_loop(self, trainee, batches, count, phase, validate)
+        run_loop(self, trainee, batches, count, phase, validate, keep)
 
 
 def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
