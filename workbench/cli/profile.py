@@ -153,21 +153,21 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         files = write_profile(outcome, folder)
         track_profile(outcome, files, results, tracking)
         console = Console()
-        for name, table in tables(outcome.profile).items():
-            console.print(short_table(name, table))
+        for title, table in tables(outcome.profile).items():
+            console.print(short_table(title, table))
         for reason in outcome.profile.left_out:
             console.print(f"left out: {reason}", style="yellow", markup=False, highlight=False)
         typer.echo(f"With intervals: {files[0]}")
 
 
-def short_table(name: str, table: ResultTable) -> Table:
+def short_table(title: str, table: ResultTable) -> Table:
     """A corpus' values without their intervals, for a narrow terminal."""
     from rich.markup import escape
     from rich.table import Table as RichTable
 
     from workbench.evaluation.table import heading, number
 
-    made = RichTable(title=escape(name), title_justify="left", header_style="bold")
+    made = RichTable(title=escape(title), title_justify="left", header_style="bold")
     made.add_column("codec, depth")
     for column in table.columns:
         made.add_column(escape(heading(table.sample(column))), justify="right")

@@ -215,6 +215,8 @@ def ask_all(
     shared: Mapping[str, Any], profile: Profile,
 ) -> None:  # fmt: skip
     """Put every question to every view; ``shared`` goes into each figure's provenance."""
+    if not asked:
+        return  # views needn't even be made
     with StepProgress(f"profile on {recordings.label}", 0, total * len(asked)) as progress:
         for view in views:
             for question in asked:

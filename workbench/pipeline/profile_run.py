@@ -139,11 +139,9 @@ def open_named(text: str, results: Path, catalog: Catalog, device: str) -> Named
     known = [component.name for component in catalog.components("semantic_encoder")]
     name, teachers = with_encoders(text, known)
     source = find_codec(name, teachers, results, catalog)
-    run = None
-    if source.component and name.partition(":")[0] != source.component:
-        run = find_folder(name, results)
-    elif (Path(name).expanduser() / "run.json").exists():
-        run = Path(name).expanduser()
+    components = [component.name for component in catalog.components("codec")]
+    of_run = source.component and name.partition(":")[0] not in components
+    run = find_folder(name, results) if of_run else None
     label = run.name if run else _short(source, teachers) if source.component else Path(text).name
     return Named(label, source, open_codec(source, catalog, device), run)
 
@@ -195,7 +193,7 @@ def _measure(
     plan = asked.plan
     put = questions(recordings, plan, asked.details, profile)
     shared = {"seconds": asked.seconds}
-    yardsticks = _yardstick_views(encoders, recordings, context) if put else iter(())
+    yardsticks = _yardstick_views(encoders, recordings, context)
     ask_all(put, yardsticks, len(encoders), recordings, shared, profile)
     for each in named:
         codec, depths = each.codec, plan.depths(each.codec)
