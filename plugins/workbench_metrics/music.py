@@ -47,7 +47,8 @@ def mirex_key_score(heard: Triad, truth: Triad) -> float:
 def tempo_matches(heard: float, truth: float, octaves: bool) -> bool:
     """Whether ``heard`` lies within 8 % of ``truth`` or, with ``octaves``, of a simple multiple."""
     factors = _OCTAVES if octaves else _OCTAVES[:1]
-    return any(abs(heard / (truth * factor) - 1) <= TEMPO_TOLERANCE for factor in factors)
+    wanted = [truth * factor for factor in factors]
+    return any(abs(heard - tempo) <= TEMPO_TOLERANCE * tempo for tempo in wanted)
 
 
 class _Against:
@@ -59,8 +60,8 @@ class _Against:
     def add(self, kind: str) -> None:
         self._kinds.add(kind)
 
-    def settings(self, definition: str) -> Mapping[str, Any]:
-        stated = metric_settings(definition, version=1, heard_at=RATE)
+    def settings(self, definition: str, version: int = 1) -> Mapping[str, Any]:
+        stated = metric_settings(definition, version, heard_at=RATE)
         return {**stated, "against": " or ".join(sorted(self._kinds))}
 
 
@@ -135,15 +136,11 @@ class TempoAgreement:
         loose = f"within {TEMPO_TOLERANCE:.0%} of the tempo or 2, 3, 1/2, 1/3 times it; {range_}"
         strict = f"within {TEMPO_TOLERANCE:.0%} of the tempo; {range_}"
         return [
-            mean_figure(
-                "tempo-agreement", self._loose, True, settings=self._against.settings(loose)
-            ),
-            mean_figure(
-                "tempo-agreement-strict",
-                self._strict,
-                True,
-                settings=self._against.settings(strict),
-            ),
+            mean_figure(name, scores, True, settings=self._against.settings(definition, version=2))
+            for name, scores, definition in (
+                ("tempo-agreement", self._loose, loose),
+                ("tempo-agreement-strict", self._strict, strict),
+            )
         ]
 
     def _truth(self, item: EvaluationItem) -> float | None:

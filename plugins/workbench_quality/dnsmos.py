@@ -24,8 +24,10 @@ from workbench_quality.pairs import Signal, mono
 Array = NDArray[np.float64]
 
 SAMPLE_RATE = 16_000
+SECONDS = 9.01
+"""What the models hear at a time."""
 WINDOW = 144_160
-"""Samples that the models hear at a time: 9.01 s."""
+"""The same in samples."""
 HOP = 160
 """Samples from one mel frame to the next."""
 N_FFT = 321
@@ -87,14 +89,8 @@ class Dnsmos:
         """The four scores of mono audio ``[T]`` at 16 kHz."""
         repeats = -(-WINDOW // max(1, len(wav)))
         doublings = 1 << (repeats - 1).bit_length()  # as the authors do, twice as long each time
-        wav = np.tile(wav, doublings)
-        seconds = len(wav) // SAMPLE_RATE
-        starts = range(
-            0, max(0, int(seconds - WINDOW / SAMPLE_RATE)) * SAMPLE_RATE + 1, SAMPLE_RATE
-        )
         rows = []
-        for start in starts:
-            window = wav[start : start + WINDOW]
+        for window in windows(np.tile(wav, doublings)):
             sig, bak, ovr = self._p835(window[None])[0]
             rows.append([self._p808(mel_levels(window[:-HOP])[None])[0, 0], sig, bak, ovr])
         scores = np.array(rows)
@@ -102,6 +98,18 @@ class Dnsmos:
         raw = dict(zip(("sig", "bak", "ovr"), scores.T[1:], strict=True))
         judged = {name: float(scales[name](values).mean()) for name, values in raw.items()}
         return {"p808": float(scores[:, 0].mean()), **judged}
+
+
+def windows(wav: Signal) -> list[Signal]:
+    """Windows ``[WINDOW]`` a second apart of ``[T]``, which is at least as long.
+
+    The authors' program computes the ends in floating point and leaves out windows that thereby
+    are a sample too short: those that start 7 to 23 seconds in. Published scores are without them.
+    """
+    last = int(len(wav) // SAMPLE_RATE - SECONDS)
+    ends = [int((second + SECONDS) * SAMPLE_RATE) for second in range(last + 1)]
+    found = [wav[second * SAMPLE_RATE : end] for second, end in enumerate(ends)]
+    return [window for window in found if len(window) == WINDOW]
 
 
 class _Model:

@@ -15,8 +15,8 @@ from workbench_quality.pairs import Signal, mono_pair_as_it_is
 
 Array = NDArray[np.float64]
 
-FLOOR = 1e-5
-"""Magnitudes are held above it: -100 dB, below what 16 bits can say of full scale."""
+FLOOR = 1e-7
+"""Magnitudes are held above it: -140 dB, below the noise of 16 bits in one bin of 2048."""
 
 
 class StftDistance:

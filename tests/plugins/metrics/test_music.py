@@ -218,6 +218,7 @@ def test_mirex_scores_of_near_misses(heard, truth, score):
     [
         (100, True, True),
         (107.9, True, True),
+        (108, True, True),
         (92.1, True, True),
         (109, False, False),
         (200, False, True),

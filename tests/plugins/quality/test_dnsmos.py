@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from workbench_quality.dnsmos import P808, P835, SCALES, WINDOW, Dnsmos, mel_levels
+from workbench_quality.dnsmos import P808, P835, SCALES, WINDOW, Dnsmos, mel_levels, windows
 
 from tests.plugins.quality import made
 from workbench import ModelAbsent, WeightsError
@@ -48,10 +48,17 @@ def test_short_audio_is_doubled_until_it_is_long_enough(folder):
 def test_long_audio_is_the_mean_of_windows_a_second_apart(folder):
     metric = Dnsmos(str(folder), False)
     wav = noise(11 * 16_000 + 500)
-    windows = [metric.judge(wav[start : start + WINDOW]) for start in (0, 16_000)]
+    parts = [metric.judge(wav[start : start + WINDOW]) for start in (0, 16_000)]
     found = metric.judge(wav)
     for name, value in found.items():
-        assert value == pytest.approx(np.mean([window[name] for window in windows]))
+        assert value == pytest.approx(np.mean([part[name] for part in parts]))
+
+
+def test_windows_that_the_authors_rounding_leaves_out_are_left_out():
+    wav = np.arange(40 * 16_000, dtype=np.float64)
+    starts = [int(window[0]) // 16_000 for window in windows(wav)]
+    assert starts == [*range(7), *range(24, 31)]
+    assert {len(window) for window in windows(wav)} == {WINDOW}
 
 
 def test_the_truth_is_not_heard(folder, scored):
