@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -91,7 +92,17 @@ def test_labels_are_what_figures_can_be_told_by():
     ],
 )
 def test_a_codec_is_called_by_itself_and_its_teachers(given, name):
-    assert codec_name(params(**given)) == name
+    assert codec_name(run("a", 0.5, **given)) == name
+
+
+def test_an_evaluation_is_called_by_its_codec_or_by_itself():
+    evaluated = replace(run("a", 0.5), params={"source.codec.name": "dac"})
+    assert codec_name(replace(evaluated, tags={"workbench.codec": "dac"})) == "dac"
+    assert codec_name(evaluated) == "run-a"
+    other = replace(evaluated, id="b", params={"source.codec.name": "dac", "source.rate": "1"})
+    third = replace(evaluated, id="c", params={"source.codec.name": "mimi"})
+    rows = row_infos([evaluated, other, third], ("codec",))
+    assert [row.runs for row in rows] == [("a", "b"), ("c",)]
 
 
 def test_rows_of_one_name_are_told_apart_by_what_differs_and_seeds_are_not():

@@ -118,7 +118,7 @@ def test_differences_are_paired_and_from_the_first_run(results):
     back = compare_runs(runs(results, "music-b", "music-a")).lines[0].differences[0]
     assert verdict(back) == "clearly worse"
     same = compare_runs(runs(results, "music-a", "music-a")).lines[0].differences[0]
-    assert verdict(same) == "no clear difference"
+    assert verdict(same) == "the same"
 
 
 def test_unlike_figures_are_refused_by_field_and_forced_with_a_mark(results):
@@ -166,11 +166,18 @@ def test_standing_is_told_in_words(results):
     make_run(results, "other", 0.3, extra=["chord"])
     make_run(results, "again", 0.35, extra=["chord"])
     (sentence,) = in_words(compare_runs(runs(results, "other", "again")))
-    assert (
-        sentence == "“generated” of again, against other: clearly better on key-agreement, chord."
-    )
+    assert sentence == "Run 2 against run 1, “generated”: clearly better on key-agreement, chord."
     (sentence,) = in_words(compare_runs(runs(results, "music-a", "music-a")))
-    assert sentence.endswith("music-aaaa: no clear difference on key-agreement.")
+    assert sentence.endswith("“generated”: the same on key-agreement.")
+    noisy = make_run(results, "noisy", 0.3)
+    table = json.loads((noisy / "table.json").read_text())
+    figure = table["rows"][1]["figures"][0]
+    figure["per_item"] = {
+        k: v + 0.1 * (-1) ** n for n, (k, v) in enumerate(figure["per_item"].items())
+    }
+    (noisy / "table.json").write_text(json.dumps(table))
+    (sentence,) = in_words(compare_runs(runs(results, "music-a", "noisy")))
+    assert sentence.endswith("“generated”: no clear difference on key-agreement.")
     forced = compare_runs(runs(results, "music-b", "sound"), force=True)
     (sentence,) = in_words(forced)
     assert sentence.endswith("clearly worse on key-agreement (not measured alike).")
@@ -207,7 +214,7 @@ def test_page_shows_differences_audio_curves_and_recipes(results, tmp_path):
     for words in (
         "key-agreement ↑, generated",
         "clearly better (paired items, N = 6)",
-        "“generated” of music-bbbb, against music-aaaa: clearly better on key-agreement.",
+        "Run 2 against run 1, “generated”: clearly better on key-agreement.",
         "music-bbbb: generated",
         "lm.level: 0.3 against 0.35",
         "2 of 2 items, as FLAC (nothing is lost)",

@@ -20,6 +20,8 @@ ROLES: tuple[Role, ...] = ("result", "ceiling")
 """Systems that codecs are compared by: what was generated, and the codec's own round trip."""
 CODEC_PARTS = ("codec", "encoder", "more_encoders")
 """Beginnings of the parameters that make a codec what it is."""
+EVALUATED = ("source.codec", "source.run", "source.generated")
+"""Beginnings of the parameters that tell what an evaluation was of."""
 MAKING_PARTS = ("task", "lm")
 """Beginnings of the parameters that a result depends on beside the codec."""
 SHOWN_CHANGES = 3
@@ -119,7 +121,7 @@ def row_infos(runs: Sequence[TrackedRun], parts: Sequence[str]) -> list[RowInfo]
         lots.setdefault(json.dumps(chosen[run.id], sort_keys=True), []).append(run)
     plain: dict[str, list[str]] = {}
     for key, lot in lots.items():
-        plain.setdefault(codec_name(lot[0].params), []).append(key)
+        plain.setdefault(codec_name(lot[0]), []).append(key)
     infos = []
     for name, keys in plain.items():
         params = [chosen[lots[key][0].id] for key in keys]
@@ -131,19 +133,29 @@ def row_infos(runs: Sequence[TrackedRun], parts: Sequence[str]) -> list[RowInfo]
     return infos
 
 
-def codec_name(params: Mapping[str, str]) -> str:
-    """A codec's plain name: the component's, and its semantic teachers'."""
+def codec_name(run: TrackedRun) -> str:
+    """A codec's plain name: the component's, and its semantic teachers'.
+
+    An evaluation's is what its tag says, or else, where it was of folders, its own.
+    """
+    params = run.params
+    if "codec.name" not in params:
+        return run.tags.get("workbench.codec", run.name)
     slots = [Slot(params["encoder.name"])] if "encoder.name" in params else []
     slots += [Slot(entry["name"]) for entry in json.loads(params.get("more_encoders", "[]"))]
     teachers = [slot.name for slot in slots if slot.chosen]
-    return " + ".join([params.get("codec.name", "unnamed"), *teachers])
+    return " + ".join([params["codec.name"], *teachers])
 
 
 def _identity(params: Mapping[str, str], parts: Sequence[str]) -> dict[str, str]:
     """The parameters that tell rows apart, with the corpus where the codec was trained on it."""
     trained = params.get("codec.training.steps", "0") != "0"
     kept = (*parts, "corpus") if trained else tuple(parts)
-    return {name: value for name, value in params.items() if name.split(".")[0] in kept}
+    return {
+        name: value
+        for name, value in params.items()
+        if name.split(".")[0] in kept or name.startswith(EVALUATED)
+    }
 
 
 def _changing(params: Sequence[Mapping[str, str]]) -> list[str]:

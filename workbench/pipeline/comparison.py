@@ -25,8 +25,8 @@ COMPARED: tuple[Role, ...] = ("result", "ceiling")
 """Systems that runs are compared by; truth and floors are the same for all of them."""
 
 
-VERDICTS = {1: "clearly better", 2: "clearly worse", None: "no clear difference"}
-"""A later run's standing beside the first one, by the figure of a difference that is better."""
+BETTER, WORSE, UNCLEAR, SAME = "clearly better", "clearly worse", "no clear difference", "the same"
+"""A later run's standing beside the first one."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,8 @@ def listening_items(runs: Sequence[Run]) -> list[ListeningItem]:
 
 def in_words(comparison: Comparison) -> list[str]:
     """How each later run stands beside the first, system by system, in plain words."""
-    first = comparison.runs[0].name
     sentences = []
-    for place, run in enumerate(comparison.runs[1:]):
+    for place in range(len(comparison.runs) - 1):
         for system in dict.fromkeys(line.system for line in comparison.lines):
             found: dict[str, list[str]] = {}
             for line in comparison.lines:
@@ -175,8 +174,9 @@ def in_words(comparison: Comparison) -> list[str]:
                     mark = " (not measured alike)" if line.unlike[place] else ""
                     said = found.setdefault(verdict(line.differences[place]), [])
                     said.append(f"{line.figure}{mark}")
-            parts = [f"{w} on {', '.join(found[w])}" for w in VERDICTS.values() if w in found]
-            sentences.append(f"“{system}” of {run.name}, against {first}: {'; '.join(parts)}.")
+            order = (BETTER, WORSE, UNCLEAR, SAME)
+            parts = [f"{words} on {', '.join(found[words])}" for words in order if words in found]
+            sentences.append(f"Run {place + 2} against run 1, “{system}”: {'; '.join(parts)}.")
     return sentences
 
 
@@ -190,7 +190,9 @@ def difference_text(difference: Difference, gap: str = " ") -> str:
 
 def verdict(difference: Difference) -> str:
     """A difference (later run minus first) in words."""
-    return VERDICTS[difference.better]
+    if difference.value == difference.low == difference.high == 0:
+        return SAME
+    return {1: BETTER, 2: WORSE, None: UNCLEAR}[difference.better]
 
 
 def _distinct(found: Mapping[str, ListeningItem]) -> list[Version]:

@@ -40,6 +40,7 @@ class Gap:
     run: int
     text: str
     verdict: str
+    clear: bool
     how: str
     unlike: tuple[str, ...]
     low: float
@@ -110,7 +111,18 @@ def _gaps(line: Line, low: float, high: float) -> Iterator[Gap]:
         ends = _known_ends(gap)
         first, value, last, zero = positions((ends[0], gap.value, ends[1], 0.0), low, high)
         how = f"{gap.method}, N = {gap.n}"
-        yield Gap(run, difference_text(gap), verdict(gap), how, fields, first, value, last, zero)
+        yield Gap(
+            run=run,
+            text=difference_text(gap),
+            verdict=verdict(gap),
+            clear=gap.better is not None,
+            how=how,
+            unlike=fields,
+            low=first,
+            value=value,
+            high=last,
+            zero=zero,
+        )
 
 
 def _curves(comparison: Comparison) -> Iterator[Markup]:

@@ -81,10 +81,11 @@
     }
 
     async play() {
-      this.button.disabled = true;
+      if (this.button.ariaBusy === "true") return;
+      this.button.ariaBusy = "true";  // not disabled: that would take the focus away
       await this.load();
       await context.resume();
-      this.button.disabled = false;
+      this.button.ariaBusy = "false";
       if (active && active !== this) active.pause();
       active = this;
       if (this.offset >= this.seconds - 0.05) this.offset = 0;
