@@ -50,6 +50,9 @@ def test_a_runs_audio_scores_as_the_run_did(tiny_recipe, catalog, tmp_path):
     parent = json.loads((report.folder / "run.json").read_text())["mlflow_run_id"]
     assert tracked.data.tags["mlflow.parentRunId"] == parent
     assert tracked.data.tags["workbench.codec"] == "xcodec"
+    (data,) = tracked.inputs.dataset_inputs
+    stated = again.table.figure("generated", "mel-distance").settings
+    assert data.dataset.digest == stated["reference"]
     value = report.table.figure("generated", "mel-distance").value
     assert tracked.data.metrics["figures/mel-distance/generated"] == pytest.approx(value)
     assert (again.folder / "report.html").stat().st_size > 10_000

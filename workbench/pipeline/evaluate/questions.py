@@ -93,7 +93,7 @@ class RunQuestion:
         if codec:
             tags["workbench.codec"] = codec["name"]
         return Evaluated(
-            name=view.name or f"{folder.name}-again",
+            name=view.name or f"evaluation-of-{folder.name}",
             description=f"The audio of the run {folder.name}, {len(systems[0].items)} items",
             systems=systems,
             source={"run": folder.name, "rate": view.rate},

@@ -68,6 +68,8 @@ class EvaluationRecord:
             "kind": "evaluation",
             "seed": settings["seed"],
             "skipped": [asdict(entry) for entry in evaluated.skipped],
+            "models": {},  # it has none of its own, and trained nothing
+            "stages": {},
         }
         self.tracker = Tracker(results, tracking.uri, tracking.experiment)
         self.tags = {"workbench.kind": "evaluation", **evaluated.tags, **tracking.tags}
@@ -106,6 +108,9 @@ class EvaluationRecord:
         self.facts["left_out"] = [asdict(entry) for entry in table.left_out]
         self._write("finished")
         self.tracker.log_table(table)
+        for figure in [f for row in table.rows for f in row.figures.values()][:1]:
+            reference = str(figure.settings["reference"])
+            self.tracker.log_dataset(self.evaluated.name, reference, self.evaluated.source)
         for breakdown in report.breakdowns:
             self.tracker.log_breakdown(breakdown)
         track_items(self.tracker, {item.id: item.example for item in self._items})
