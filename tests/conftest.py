@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from workbench import Catalog, load_catalog
+
+# Tests run in several processes: one thread each, for what they start as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 FakePlugin = Callable[..., str]
 
