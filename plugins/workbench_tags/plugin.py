@@ -10,7 +10,9 @@ from workbench import BuildContext, Component, Metric, Slot, hookimpl, slot
 
 if TYPE_CHECKING:
     from workbench_tags.network import SoundTagger
+    from workbench_tags.panns import Cnn14
     from workbench_tags.transformers_models import PretrainedTagger
+    from workbench_tags.vggish import Vggish
 
 
 @dataclass
@@ -70,6 +72,42 @@ class TaggerOptions:
 
 
 @dataclass
+class PannsOptions:
+    """Options of `panns`."""
+
+    weights: str = "Cnn14_mAP=0.431.pth"
+    """Path of a published CNN14 checkpoint (`Cnn14_mAP=0.431.pth`, `Cnn14_16k_mAP=0.438.pth`), or
+    `random`."""
+    labels: Path | None = None
+    """AudioSet's `class_labels_indices.csv`, for the classes' names; numbers without it."""
+    channels: int = 64
+    """Channels of the first block where `weights` is `random`; the published models have 64."""
+    classes: int = 527
+    """Classes where `weights` is `random`."""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "classes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 1")
+
+
+@dataclass
+class VggishOptions:
+    """Options of `vggish`."""
+
+    weights: str = "vggish-10086976.pth"
+    """Path of the PyTorch port's checkpoint (`vggish-10086976.pth`), or `random`."""
+    activation: bool = False
+    """Rectify the embedding, as the port does and tools that measure FAD don't."""
+    shrink: int = 1
+    """Divides the published widths where `weights` is `random`."""
+
+    def __post_init__(self) -> None:
+        if self.shrink < 1:
+            raise ValueError(f"shrink = {self.shrink!r}: must be at least 1")
+
+
+@dataclass
 class EventRecallOptions:
     """Options of `event-recall`."""
 
@@ -96,6 +134,20 @@ def build_tagger(options: TaggerOptions, context: BuildContext) -> SoundTagger |
     return load_tagger(options, context.seed).to(context.device)
 
 
+def build_panns(options: PannsOptions, context: BuildContext) -> Cnn14:
+    """A CNN14 on the context's device."""
+    from workbench_tags.panns import load_panns
+
+    return load_panns(options, context.seed).to(context.device)
+
+
+def build_vggish(options: VggishOptions, context: BuildContext) -> Vggish:
+    """A VGGish on the context's device."""
+    from workbench_tags.vggish import load_vggish
+
+    return load_vggish(options, context.seed).to(context.device)
+
+
 @hookimpl
 def workbench_semantic_encoders() -> list[Component]:
     """The judges: they are encoders, so that recipes can train them."""
@@ -105,6 +157,18 @@ def workbench_semantic_encoders() -> list[Component]:
             "Names audible sound events: AST, any audio classifier, or a small one of our own",
             TaggerOptions,
             build_tagger,
+        ),
+        Component(
+            "panns",
+            "PANNs' CNN14 by its original checkpoint: AudioSet's classes, embeddings for FD",
+            PannsOptions,
+            build_panns,
+        ),
+        Component(
+            "vggish",
+            "VGGish by its port's checkpoint: 128 numbers for each 0.96 s, as in the first FAD",
+            VggishOptions,
+            build_vggish,
         ),
     ]
 

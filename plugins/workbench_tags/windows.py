@@ -22,7 +22,7 @@ def windows(wav: Tensor, sample_rate: int, window_seconds: float, hop_seconds: f
 
 
 def pieces(wav: Tensor, sample_rate: int, seconds: float) -> list[Tensor]:
-    """``[T]`` in pieces of equal length, none longer than ``seconds``; at least one."""
+    """``[..., T]`` in pieces of equal length, none longer than ``seconds``; at least one."""
     longest = round(seconds * sample_rate)
     count = max(1, -(-wav.shape[-1] // longest))
-    return list(torch.tensor_split(wav, count))
+    return list(torch.tensor_split(wav, count, dim=-1))

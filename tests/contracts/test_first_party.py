@@ -47,6 +47,8 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("semantic_encoder", "speaker"): {"weights": "random", "size": JUDGE, "dim": 4},
     ("semantic_encoder", "log-mel"): {"bands": 8},
     ("semantic_encoder", "tagger"): TAGGER,
+    ("semantic_encoder", "panns"): {"weights": "random", "channels": 1, "classes": 3},
+    ("semantic_encoder", "vggish"): {"weights": "random", "shrink": 64},
     ("codec", "xcodec"): XCODEC,
     ("codec", "encodec"): {"weights": "random", "bandwidth": 1.5},
     ("codec", "dac"): {"weights": "folder"},
