@@ -33,10 +33,8 @@ from workbench.pipeline.tracked import measured_runs, open_client
 PORT = 5077
 START_SECONDS = 300.0
 SETTLE_MS = 5_000
-"""MLflow draws its views bit by bit after the network has become quiet."""
+"""MLflow goes on drawing after the text that a view is waited for has come."""
 DESK = {"width": 1440, "height": 900}
-SKELETON = "document.querySelector('[class*=skeleton i], [role=progressbar], .ant-spin') === null"
-"""What holds once MLflow has replaced the grey bars that stand for content to come."""
 SLIDER = ".item .transport input"
 
 
@@ -112,47 +110,48 @@ def play(browser: Browser, path: Path) -> bool:
 
 
 def shoot_mlflow(browser: Browser, root: str, ids: list[str], experiment: str, out: Path) -> None:
-    """MLflow's table, charts, comparison with parallel coordinates, and a run's audio."""
+    """MLflow's table, charts, comparison with parallel coordinates, and a run's audio.
+
+    Each view is waited for by a text that comes with its content.
+    """
     kind = "workflowType=machine_learning"
     runs = f"{root}/#/experiments/{experiment}/runs"
     quoted = json.dumps(ids, separators=(",", ":"))
     views = {
-        "table": f"{runs}?{kind}",
-        "charts": f"{runs}?{kind}&compareRunsMode=CHART",
-        "compare": f'{root}/#/compare-runs?runs={quoted}&experiments=["{experiment}"]&{kind}',
-        "run": f"{runs}/{ids[0]}?{kind}",
-        "audio": f"{runs}/{ids[0]}/artifacts?{kind}",
+        "table": (f"{runs}?{kind}", "synthetic-"),
+        "charts": (f"{runs}?{kind}&compareRunsMode=CHART", "figures"),
+        "compare": (
+            f'{root}/#/compare-runs?runs={quoted}&experiments=["{experiment}"]&{kind}',
+            "Run details",
+        ),
+        "run": (f"{runs}/{ids[0]}?{kind}", "workbench.codec"),
+        "audio": (f"{runs}/{ids[0]}/artifacts?{kind}", "audio"),
     }
     page = new_page(browser, DESK)
-    for name, url in views.items():
+    for name, (url, text) in views.items():
         page.goto("about:blank")
         page.goto(url)
-        settle(page)
+        settle(page, text)
         if name == "audio":
             open_audio(page)
         shoot(page, out / f"mlflow-{name}.png")
     page.close()
 
 
-def settle(page: Page) -> None:
-    """Wait until MLflow has drawn what it has to show, and close what lies beside it."""
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(SETTLE_MS)
-    page.wait_for_function(SKELETON)
+def settle(page: Page, text: str) -> None:
+    """Wait until MLflow shows a text, close the assistant beside it, and wait a little."""
+    page.get_by_text(text).first.wait_for()
     assistant = page.get_by_role("button", name="Close").first
     if assistant.is_visible():
         assistant.click()
-        page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_timeout(SETTLE_MS)
 
 
 def open_audio(page: Page) -> None:
     """Unfold the artifacts down to the first item's audio and choose a file of it."""
-    page.get_by_text("audio", exact=True).first.click()
-    settle(page)
-    page.get_by_text("test-", exact=False).first.click()
-    settle(page)
-    page.get_by_text("generated.wav", exact=True).first.click()
-    settle(page)
+    for name in ("audio", "test-", "generated.wav"):
+        page.get_by_text(name).first.click()
+        page.wait_for_timeout(SETTLE_MS)
 
 
 def main() -> int:

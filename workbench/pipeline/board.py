@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ EVALUATED = ("source.codec", "source.run", "source.generated")
 MAKING_PARTS = ("task", "lm")
 """Beginnings of the parameters that a result depends on beside the codec."""
 SHOWN_CHANGES = 3
-"""Most parameters in a row's name; what further ones say is in the list of rows."""
+"""Most parameters in a row's name; where more differ, it bears its first run's name."""
 VALUE_CHARACTERS = 24
 
 
@@ -128,7 +127,7 @@ def row_infos(runs: Sequence[TrackedRun], parts: Sequence[str]) -> list[RowInfo]
         changing = _changing(params)
         for key, own in zip(keys, params, strict=True):
             told = {k: own.get(k, "") for k in changing}
-            full = _row_name(name, told, key)
+            full = _row_name(name, told, lots[key][0].name)
             infos.append(RowInfo(full, tuple(run.id for run in lots[key]), own, told))
     return infos
 
@@ -164,10 +163,10 @@ def _changing(params: Sequence[Mapping[str, str]]) -> list[str]:
     return [name for name in names if len({own.get(name) for own in params}) > 1]
 
 
-def _row_name(name: str, told: Mapping[str, str], key: str) -> str:
-    parts = [f"{k}={_short(v)}" for k, v in list(told.items())[:SHOWN_CHANGES]]
+def _row_name(name: str, told: Mapping[str, str], run: str) -> str:
     if len(told) > SHOWN_CHANGES:
-        parts.append(f"… #{hashlib.sha256(key.encode()).hexdigest()[:6]}")
+        return f"{name} ({run})"
+    parts = [f"{key}={_short(value)}" for key, value in told.items()]
     return f"{name} ({', '.join(parts)})" if parts else name
 
 

@@ -18,6 +18,8 @@ from workbench.tracking import Tracker
 PAGE = "board.html"
 BOARD_TAG = "workbench.board"
 """Tag of the MLflow run that holds an experiment's board; the value is the board's own name."""
+TOLD = 12
+"""Most parameters that are listed of a row."""
 BEST = (
     "Bold: the best of its column and all that it is not clearly better than (the 95 % interval of "
     "the paired difference holds zero). A column's figures were measured alike; where material was "
@@ -221,7 +223,9 @@ def _rows(board: Board) -> list[tuple[str, str]]:
     told: dict[str, str] = {}
     for info in (*board.makers, *board.codecs):
         runs = ", ".join(f"{board.runs[run]} ({run[:8]})" for run in info.runs)
-        params = ", ".join(f"{name} = {value}" for name, value in info.told.items())
+        params = ", ".join(f"{name} = {value}" for name, value in list(info.told.items())[:TOLD])
+        if len(info.told) > TOLD:
+            params += f" and {len(info.told) - TOLD} more"
         told.setdefault(info.name, f"{runs}; {params}" if params else runs)
     return list(told.items())
 
