@@ -49,11 +49,8 @@ def test_importing_and_registering_brings_in_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_importing_takes_less_than_50_ms():
-    # Processor time, so that other jobs on the machine don't count.
-    code = "import time; t = time.process_time(); import workbench; print(time.process_time() - t)"
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(times) < 0.05
+def test_importing_brings_in_few_modules():
+    """What starting takes is measured by benchmarks/startup.py; this is what it grows with."""
+    code = "import sys, workbench; print(len(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 120

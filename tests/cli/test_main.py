@@ -43,28 +43,19 @@ def installed(fake_plugin, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plugins", "list"], ["--version"]])
-def test_what_needs_no_model_is_fast_and_imports_no_torch(arguments):
+def test_what_needs_no_model_imports_little_and_no_torch(arguments):
+    """What starting takes is measured by benchmarks/startup.py; this is what it grows with."""
     watch = (
-        "import atexit, sys; atexit.register(lambda: print("
-        "[m for m in ('torch', 'transformers', 'omegaconf', 'mlflow') if m in sys.modules]));"
+        "import atexit, sys; atexit.register(lambda: print([m for m in "
+        "('torch', 'transformers', 'omegaconf', 'mlflow') if m in sys.modules], len(sys.modules)));"
     )
-    seconds = []
-    for _ in range(3):
-        before = os.times()
-        done = subprocess.run(
-            [sys.executable, "-c", watch + RUN, *arguments], capture_output=True, text=True
-        )
-        after = os.times()
-        # Processor time, so that other jobs on the machine don't count.
-        seconds.append(
-            after.children_user
-            + after.children_system
-            - before.children_user
-            - before.children_system
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "[]"
-    assert min(seconds) < 0.5
+    done = subprocess.run(
+        [sys.executable, "-c", watch + RUN, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    heavy, count = done.stdout.splitlines()[-1].rsplit(" ", 1)
+    assert heavy == "[]"
+    assert int(count) < 500
 
 
 def test_the_version_is_that_of_the_distribution_with_the_contracts():
