@@ -27,7 +27,7 @@ EXPERIMENT = "cross-domain"
 SINGLE = {
     "speech": ("xcodec:weights=embedded-speech", "hubert"),
     "music": ("xcodec:weights=embedded", "mert"),
-    "sound": ("xcodec:weights=embedded-sound", "clap:layers=[2,4]"),
+    "sound": ("xcodec:weights=embedded-sound", "clap"),
 }
 """The embedded codecs of one domain each, with their teachers."""
 
