@@ -5,6 +5,18 @@ named (the acoustic control of an ablation, say) and EnCodec- and DAC-class code
 weights: what an untrained network's tokens tell is what any learning must beat. Each profile is as
 `workbench profile` makes it; its table and plot are written below ``--out``.
 
+EnCodec's random codebooks lie so far from what its random encoder gives that all its codes are the
+same: it is chance itself. A random encoder whose codebooks suit it (k-means) is a run of one step:
+
+    workbench run recipes/codec_matters.yaml name=untrained encoder.name=none task.name=none \\
+        codec.training.steps=1 codec.training.warmup_steps=0 codec.options.quantizer.kmeans_step=0
+
+Then, with it and an acoustic control of `workbench ablate`:
+
+    python benchmarks/semantic_profile.py --speech untrained-HASH --speech CONTROL-RUN
+
+Usage:
+
     python benchmarks/semantic_profile.py [--speech CODEC] [--music CODEC] [--only speech] \\
         [--recordings 120] [--threads 2] [--out results/reference]
 """
