@@ -32,7 +32,7 @@ from workbench.pipeline.tracked import measured_runs, open_client
 
 PORT = 5077
 START_SECONDS = 300.0
-SETTLE_MS = 5_000
+SETTLE_MS = 10_000
 """MLflow goes on drawing after the text that a view is waited for has come."""
 DESK = {"width": 1440, "height": 900}
 SLIDER = ".item .transport input"
@@ -119,7 +119,7 @@ def shoot_mlflow(browser: Browser, root: str, ids: list[str], experiment: str, o
     quoted = json.dumps(ids, separators=(",", ":"))
     views = {
         "table": (f"{runs}?{kind}", "synthetic-"),
-        "charts": (f"{runs}?{kind}&compareRunsMode=CHART", "figures"),
+        "charts": (f"{runs}?{kind}&compareRunsMode=CHART", "matching runs"),
         "compare": (
             f'{root}/#/compare-runs?runs={quoted}&experiments=["{experiment}"]&{kind}',
             "Run details",

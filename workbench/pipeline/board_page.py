@@ -27,8 +27,8 @@ BEST = (
     "one row."
 )
 REPEATS = (
-    "Several runs that differ in their seed alone are one row: the mean over them, with an "
-    "interval over items."
+    "Runs that differ in their seed alone are one row: the mean over them, with an interval over "
+    "items. For the codec's own round trip, all runs with the same codec are."
 )
 
 
@@ -49,7 +49,6 @@ class ShownCell:
 class ShownTable:
     """A table on the page: a heading for each column, and for each row its cells or None."""
 
-    id: str
     title: str
     better: str
     heads: tuple[str, ...]
@@ -62,8 +61,7 @@ def write_board(board: Board, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / PAGE
     sections = [
-        (section, [_shown(section, table) for table in section.tables])
-        for section in board.sections
+        (section, [_shown(table) for table in section.tables]) for section in board.sections
     ]
     text = render(
         "board.html", board=board, sections=sections, best=BEST, repeats=REPEATS, rows=_rows(board)
@@ -146,16 +144,14 @@ def _plain_column(column: Column) -> dict[str, Any]:
     return {"group": column.group, "unlike": column.unlike, "settings": settings, "cells": cells}
 
 
-def _shown(section: BoardSection, table: BoardTable) -> ShownTable:
+def _shown(table: BoardTable) -> ShownTable:
     scales = [_scale(column) for column in table.columns]
     rows = []
     for row in table.rows:
         pairs = zip(table.columns, scales, strict=True)
         cells = tuple(_shown_cell(column.cells.get(row), scale) for column, scale in pairs)
         rows.append((row, cells))
-    number_ = section.tables.index(table)
     return ShownTable(
-        id=f"{section.by}-{number_}",
         title=_title(table),
         better="Higher is better" if table.sample.higher_is_better else "Lower is better",
         heads=tuple(_head(table, column) for column in table.columns),
