@@ -8,8 +8,8 @@ from typing import Literal
 
 from workbench import BuildContext, Component, Environment, Metric, hookimpl
 
-WARPQ = Environment("warpq", ("warpq==1.5.2", "setuptools<82"))
-"""It brings numba, pandas, seaborn and a voice detector of 2016 that wants an old setuptools."""
+WARPQ = Environment("warpq", ("warpq==1.5.2", "numpy<2", "setuptools<82"))
+"""Its voice detector wants NumPy 1 and an old setuptools; it brings numba, pandas and seaborn."""
 
 
 @dataclass
