@@ -150,7 +150,7 @@ def table(arguments: argparse.Namespace, rows: dict[str, Measured]) -> list[str]
         f"{arguments.minutes:g} min of audio, {arguments.size} size, {arguments.precision}"
         f"{', compiled' if arguments.compiled else ''}, {arguments.threads} threads.",
         "",
-        "| | CPU s a second of audio | first tenth | last tenth | elapsed | peak memory | before it |",
+        "| | CPU s a second of audio | first tenth | last tenth | elapsed | peak memory | before |",
         "|---|---|---|---|---|---|---|",
     ]
     for command, measured in rows.items():

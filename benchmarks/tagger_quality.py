@@ -1,8 +1,8 @@
 """How well the embedded tagger hears which events a scene holds, and in which order.
 
 Test scenes of a corpus draw (seed 7) that no shipped model was trained on; each holds a pair of
-kinds that no training scene holds. Recall and precision of events at the threshold, ordered pairs of
-which both are heard in that order, and the mean average precision over kinds. Chance is the same
+kinds that no training scene holds. Recall and precision of events at the threshold, ordered pairs
+of which both are heard in that order, and the mean average precision over kinds. Chance is the same
 tagger's answers to other scenes: as many events, in the wrong place.
 
     python benchmarks/tagger_quality.py
