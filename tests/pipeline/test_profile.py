@@ -17,7 +17,13 @@ from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
 from workbench.pipeline.codecs import parse_component
 from workbench.pipeline.profile import Plan, Profile, questions
-from workbench.pipeline.profile_page import plain, profile_figure, track_profile, write_profile
+from workbench.pipeline.profile_page import (
+    default_folder,
+    plain,
+    profile_figure,
+    track_profile,
+    write_profile,
+)
 from workbench.pipeline.profile_run import OWN_TEST, Asked, make_profile, note_trained, open_named
 from workbench.pipeline.profile_systems import (
     Encoded,
@@ -296,6 +302,14 @@ def test_the_language_model_of_a_run_is_quoted(catalog: Catalog, tmp_path: Path)
     note_trained(named, profile)
     assert profile.panels() == [(OWN_TEST, "token perplexity")]
     assert profile.find(OWN_TEST, "token perplexity", "one", 2).value == 6.0
+
+
+def test_each_profile_has_a_folder_of_its_own(outcome: Any, tmp_path: Path) -> None:
+    odd = [dataclasses.replace(named, label=f"{named.label}, {{}}") for named in outcome.codecs]
+    folder = default_folder(dataclasses.replace(outcome, codecs=odd), tmp_path)
+    assert folder.name.startswith("one--other-")
+    other = dataclasses.replace(outcome, asked=dataclasses.replace(outcome.asked, seconds=3.0))
+    assert default_folder(other, tmp_path) != default_folder(outcome, tmp_path)
 
 
 def test_plain_values_are_json(outcome: Any) -> None:

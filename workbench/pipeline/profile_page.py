@@ -17,6 +17,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from workbench.api.types import Figure
 from workbench.evaluation.statistics import paired_difference
 from workbench.evaluation.table import ResultTable, Row, heading, number
+from workbench.pipeline.ablation import file_name
 from workbench.pipeline.plots import STYLE, save_png
 from workbench.pipeline.profile import TRAINED, Profile
 from workbench.pipeline.profile_run import Outcome, described
@@ -35,7 +36,7 @@ LOGARITHMIC = ("perplexity", TRAINED)
 
 def default_folder(outcome: Outcome, results: Path) -> Path:
     """A folder of its own for each different profile."""
-    names = "--".join(named.label.partition(":")[0] for named in outcome.codecs)
+    names = "--".join(file_name(named.label) for named in outcome.codecs)
     return results / FOLDER / f"{names[:80]}-{content_key(described(outcome))[:8]}"
 
 
