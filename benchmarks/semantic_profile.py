@@ -63,7 +63,7 @@ def profile(part: Part, codecs: Sequence[str], arguments: argparse.Namespace) ->
     """Make one profile, write its files, and return its part of the page."""
     corpora = tuple(text.format(n=arguments.recordings) for text in part.corpora)
     asked = Asked(
-        codecs, corpora=corpora, recordings=arguments.recordings,
+        codecs, names=arguments.name, corpora=corpora, recordings=arguments.recordings,
         plan=Plan(kind=arguments.depth, codebooks=arguments.codebooks),
     )  # fmt: skip
     started = time.perf_counter()
@@ -82,6 +82,9 @@ def main() -> None:
     for part in PARTS:
         text = f"a further codec on {part.name}, by any name `workbench profile` takes; again"
         parser.add_argument(f"--{part.name}", action="append", default=[], help=text)
+    parser.add_argument(
+        "--name", action="append", default=[], help="of each codec, in order; with --only"
+    )
     parser.add_argument("--only", choices=[part.name for part in PARTS])
     parser.add_argument("--depth", choices=["cumulative", "single"], default="cumulative")
     parser.add_argument("--codebooks", type=int, default=8)

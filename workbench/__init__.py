@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from workbench.api.errors import WeightsError as WeightsError
     from workbench.api.errors import WorkbenchError as WorkbenchError
     from workbench.api.protocols import BuildContext as BuildContext
+    from workbench.api.protocols import ChoosingTask as ChoosingTask
     from workbench.api.protocols import Codec as Codec
     from workbench.api.protocols import Corpus as Corpus
     from workbench.api.protocols import LongFormEncoder as LongFormEncoder
     from workbench.api.protocols import Metric as Metric
     from workbench.api.protocols import PairingTask as PairingTask
     from workbench.api.protocols import PretrainedTask as PretrainedTask
+    from workbench.api.protocols import ReadingTask as ReadingTask
     from workbench.api.protocols import Recogniser as Recogniser
     from workbench.api.protocols import SemanticEncoder as SemanticEncoder
     from workbench.api.protocols import SharedCorpus as SharedCorpus
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from workbench.api.protocols import Task as Task
     from workbench.api.protocols import TaughtCodec as TaughtCodec
     from workbench.api.protocols import TextAudioEncoder as TextAudioEncoder
+    from workbench.api.protocols import TextReader as TextReader
     from workbench.api.protocols import TrainableCodec as TrainableCodec
     from workbench.api.protocols import TrainableEncoder as TrainableEncoder
     from workbench.api.protocols import VectorCodec as VectorCodec
@@ -157,10 +160,12 @@ _MODULES = {
     "WeightsError": "workbench.api.errors",
     "WorkbenchError": "workbench.api.errors",
     "BuildContext": "workbench.api.protocols",
+    "ChoosingTask": "workbench.api.protocols",
     "Codec": "workbench.api.protocols",
     "Corpus": "workbench.api.protocols",
     "LongFormEncoder": "workbench.api.protocols",
     "Metric": "workbench.api.protocols",
+    "ReadingTask": "workbench.api.protocols",
     "Recogniser": "workbench.api.protocols",
     "SemanticEncoder": "workbench.api.protocols",
     "PairingTask": "workbench.api.protocols",
@@ -172,6 +177,7 @@ _MODULES = {
     "Task": "workbench.api.protocols",
     "TaughtCodec": "workbench.api.protocols",
     "TextAudioEncoder": "workbench.api.protocols",
+    "TextReader": "workbench.api.protocols",
     "TrainableCodec": "workbench.api.protocols",
     "TrainableEncoder": "workbench.api.protocols",
     "VectorCodec": "workbench.api.protocols",
