@@ -86,22 +86,22 @@ def speed(folder: Path, options: argparse.Namespace, say: Say) -> None:
             side.decode(side.encode(warm))
         for seconds in options.seconds:
             fit = [side for side in sides if side.name != PEER or seconds <= options.peer_seconds]
-            speed_at(fit, seconds, options.rounds, say)
+            speed_at(fit, seconds, options, say)
         del sides, codec
     say(f"\nTime to make each codec for inference, compilers included: {', '.join(built)}.")
 
 
-def speed_at(sides: list[Side], seconds: float, rounds: int, say: Say) -> None:
+def speed_at(sides: list[Side], seconds: float, options: argparse.Namespace, say: Say) -> None:
     """Print the rows of one length."""
-    rounds = rounds if seconds <= 60 else -(-rounds // 3)
+    rounds = options.rounds if seconds <= 60 else -(-options.rounds // 3)
     wav = torch.cat(list(noise(seconds)), dim=-1)
     codes = sides[-1].encode(wav)
     tasks: dict[str, dict[str, Callable[[], Tensor]]] = {
         "encode": {side.name: lambda side=side: side.encode(wav) for side in sides},  # type: ignore[misc]
         "decode": {side.name: lambda side=side: side.decode(codes) for side in sides},  # type: ignore[misc]
     }
-    for task, calls in tasks.items():
-        times = race(calls, rounds)
+    for task in options.tasks:
+        times = race(tasks[task], rounds)
         for name, own in times.items():
             median, elapsed, cpu = cells(times, name, PEER)
             cost = 1000 * statistics.median(each.cpu for each in own) / seconds
@@ -203,6 +203,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--parts", type=names, default=list(PARTS), help=",".join(PARTS))
+    add("--tasks", type=names, default=["encode", "decode"], help="what is timed: encode,decode")
     add("--seconds", type=numbers, default=[10, 300], help="lengths of audio")
     add("--peer-seconds", type=float, default=300, help="longest audio for transformers")
     add("--minutes", type=numbers, default=[60], help="further lengths for the memory")
