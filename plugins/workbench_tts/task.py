@@ -134,7 +134,7 @@ class TextToSpeech:
         prompts = [request.prompt for request in requests]
         limits = [request.frames for request in requests]
         conditions = [request.condition for request in requests]
-        least = [request.at_least for request in requests]
+        least = [max(1, request.at_least) for request in requests]
         if ONLY in generators:
             spoken: list[Tensor] = generators[ONLY](
                 prompts, limits, conditions, seed, at_least=least

@@ -24,15 +24,16 @@ def workbench_metrics():
     ]
 """
 PARTS = """
-from workbench import mean_figure
+from workbench import mean_figure, metric_settings
 SEEN = {}
+SETTINGS = metric_settings("one for each item", 1)
 class Score:
     def __init__(self, shared):
         self.scores = SEEN if shared else {}
     def update(self, item):
         self.scores[item.id] = 1.0
     def compute(self):
-        return [mean_figure("score", self.scores, True)]
+        return [mean_figure("score", self.scores, True, settings=SETTINGS)]
 """
 
 
