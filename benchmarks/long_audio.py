@@ -88,6 +88,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> Measured:
     """The command of this process, ``encode`` or ``decode``."""
     codec = SIZES[arguments.size](arguments.threads)
     quick = quickened(codec, arguments.precision, arguments.compiled)
+    del codec  # as the commands do: its weights have been rearranged into the copy's
     assert isinstance(quick, XCodec)
     result = Measured([], [], 0.0, resident(), 0)
     start, used = time.perf_counter(), time.process_time()
