@@ -105,6 +105,9 @@ if TYPE_CHECKING:
     from workbench.evaluation.isolated import IsolatedMetric as IsolatedMetric
     from workbench.evaluation.isolated import Score as Score
     from workbench.evaluation.isolated import shared_worker as shared_worker
+    from workbench.evaluation.judges import audio_hash as audio_hash
+    from workbench.evaluation.judges import freeze_judge as freeze_judge
+    from workbench.evaluation.judges import judge_key as judge_key
     from workbench.evaluation.probes import cluster_purity as cluster_purity
     from workbench.evaluation.probes import linear_probe as linear_probe
     from workbench.evaluation.probes import normalised_information as normalised_information
@@ -247,6 +250,9 @@ _MODULES = {
     "cluster_purity": "workbench.evaluation.probes",
     "linear_probe": "workbench.evaluation.probes",
     "normalised_information": "workbench.evaluation.probes",
+    "audio_hash": "workbench.evaluation.judges",
+    "freeze_judge": "workbench.evaluation.judges",
+    "judge_key": "workbench.evaluation.judges",
     "metric_settings": "workbench.evaluation.provenance",
     "bootstrap_interval": "workbench.evaluation.statistics",
     "mean_figure": "workbench.evaluation.statistics",

@@ -17,10 +17,12 @@ from workbench import (
     ItemLacks,
     RecipeError,
     TextAudioEncoder,
+    audio_hash,
+    freeze_judge,
+    judge_key,
     mean_figure,
     metric_settings,
 )
-from workbench_metrics.features import content, freeze, sharing_key
 
 
 class CaptionJudge:
@@ -29,14 +31,14 @@ class CaptionJudge:
     def __init__(self, encoder: TextAudioEncoder, device: str) -> None:
         self.encoder = encoder
         self.device = device
-        self.fingerprint = freeze(encoder)
+        self.fingerprint = freeze_judge(encoder)
         self._heard: dict[str, Tensor] = {}
         self._read: dict[str, Tensor] = {}
 
     @torch.inference_mode()
     def agreement(self, audio: Audio, caption: str) -> float:
         """Cosine of the vectors of ``audio``, its channels averaged, and of ``caption``."""
-        key = content(audio)
+        key = audio_hash(audio)
         if key not in self._heard:
             wav = audio.samples.mean(dim=0, keepdim=True).to(self.device)
             self._heard[key] = self.encoder.embed_audio(wav, audio.sample_rate)[0].double().cpu()
@@ -83,7 +85,7 @@ _shared: WeakValueDictionary[str, CaptionJudge] = WeakValueDictionary()
 
 def shared_judge(name: str, options: Mapping[str, Any], context: BuildContext) -> CaptionJudge:
     """The judge of this encoder and options, shared by the metrics now alive that use it."""
-    key = sharing_key(name, options, context)
+    key = judge_key(name, options, context)
     judge = _shared.get(key)
     if judge is None:
         encoder = context.build("semantic_encoder", name, options)

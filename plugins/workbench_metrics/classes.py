@@ -23,12 +23,14 @@ from workbench import (
     Figure,
     RecipeError,
     Tagger,
+    audio_hash,
     convert,
+    freeze_judge,
+    judge_key,
     mean_figure,
     metric_settings,
     set_figure,
 )
-from workbench_metrics.features import content, freeze, sharing_key
 from workbench_metrics.gaussian import Array
 
 SMALLEST = 1e-7
@@ -41,12 +43,12 @@ class ClassJudge:
 
     def __init__(self, tagger: Tagger) -> None:
         self.tagger = tagger
-        self.fingerprint = freeze(tagger)
+        self.fingerprint = freeze_judge(tagger)
         self._known: dict[str, Array] = {}
 
     def __call__(self, audio: Audio) -> Array:
         """A distribution float64 ``[C]`` over classes for ``audio``, its channels averaged."""
-        key = content(audio)
+        key = audio_hash(audio)
         if key not in self._known:
             wav = convert(audio, self.tagger.sample_rate, 1).samples[0]
             shares = self.tagger.classify(wav).detach().cpu().double().numpy()
@@ -126,7 +128,7 @@ _shared: WeakValueDictionary[str, ClassJudge] = WeakValueDictionary()
 
 def shared_class_judge(name: str, options: Mapping[str, Any], context: BuildContext) -> ClassJudge:
     """The judge of this tagger and options, shared by the metrics now alive that use it."""
-    key = sharing_key(name, options, context)
+    key = judge_key(name, options, context)
     judge = _shared.get(key)
     if judge is None:
         tagger = context.build("semantic_encoder", name, options)

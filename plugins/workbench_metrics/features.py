@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
@@ -11,9 +9,16 @@ from weakref import WeakValueDictionary
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from workbench import Audio, BuildContext, SemanticEncoder, convert
+from workbench import (
+    Audio,
+    BuildContext,
+    SemanticEncoder,
+    audio_hash,
+    convert,
+    freeze_judge,
+    judge_key,
+)
 
 MEMORY_LIMIT = 512 * 2**20
 """Bytes of features kept; clips beyond that are computed anew for each system."""
@@ -32,13 +37,13 @@ class FeatureExtractor:
         self.encoder = encoder
         self.device = device
         self.memory_limit = memory_limit
-        self.fingerprint = freeze(encoder)
+        self.fingerprint = freeze_judge(encoder)
         self._known: dict[str, NDArray[np.float32]] = {}
         self._bytes = 0
 
     def __call__(self, audio: Audio) -> NDArray[np.float32]:
         """Features float32 ``[F, D]`` of ``audio``, its channels averaged."""
-        key = content(audio)
+        key = audio_hash(audio)
         if key in self._known:
             return self._known[key]
         features = self._compute(audio)
@@ -61,35 +66,9 @@ def shared_extractor(
     name: str, options: Mapping[str, Any], context: BuildContext
 ) -> FeatureExtractor:
     """The extractor of this encoder and options, shared by the metrics now alive that use it."""
-    key = sharing_key(name, options, context)
+    key = judge_key(name, options, context)
     extractor = _shared.get(key)
     if extractor is None:
         encoder = context.build("semantic_encoder", name, options)
         extractor = _shared[key] = FeatureExtractor(encoder, context.device)
     return extractor
-
-
-def sharing_key(name: str, options: Mapping[str, Any], context: BuildContext) -> str:
-    """Equal for encoders that are built alike."""
-    return json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)
-
-
-def content(audio: Audio) -> str:
-    """A hash of the audio."""
-    samples = audio.samples.detach().cpu().contiguous()
-    header = f"{audio.sample_rate} {list(samples.shape)}".encode()
-    return hashlib.sha256(header + samples.numpy().tobytes()).hexdigest()
-
-
-def freeze(encoder: object) -> str:
-    """Put the encoder into eval mode and return a hash of its weights."""
-    digest = hashlib.sha256()
-    if isinstance(encoder, nn.Module):
-        encoder.eval().requires_grad_(False)
-        for name, tensor in encoder.state_dict().items():
-            digest.update(name.encode() + _bytes(tensor))
-    return digest.hexdigest()[:16]
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from workbench import (
     Audio,
@@ -17,7 +14,10 @@ from workbench import (
     RecipeError,
     Recogniser,
     SpeakerEncoder,
+    audio_hash,
     convert,
+    freeze_judge,
+    judge_key,
 )
 
 
@@ -26,12 +26,12 @@ class Transcriber:
 
     def __init__(self, judge: Recogniser) -> None:
         self.judge = judge
-        self.fingerprint = freeze(judge)
+        self.fingerprint = freeze_judge(judge)
         self._known: dict[tuple[str, str | None], str] = {}
 
     def __call__(self, audio: Audio, language: str | None) -> str:
         """What is said in ``audio``, its channels averaged."""
-        key = (content(audio), language)
+        key = (audio_hash(audio), language)
         if key not in self._known:
             wav = convert(audio, self.judge.sample_rate, 1).samples[0]
             self._known[key] = self.judge.transcribe(wav, language)
@@ -43,12 +43,12 @@ class Voices:
 
     def __init__(self, judge: SpeakerEncoder) -> None:
         self.judge = judge
-        self.fingerprint = freeze(judge)
+        self.fingerprint = freeze_judge(judge)
         self._known: dict[str, Tensor] = {}
 
     def __call__(self, audio: Audio) -> Tensor:
         """The voice in ``audio`` as a vector float32 ``[E]`` of length 1."""
-        key = content(audio)
+        key = audio_hash(audio)
         if key not in self._known:
             wav = convert(audio, self.judge.sample_rate, 1).samples[0]
             self._known[key] = self.judge.embed_speaker(wav).float().cpu()
@@ -61,7 +61,7 @@ _voices: WeakValueDictionary[str, Voices] = WeakValueDictionary()
 
 def shared_transcriber(name: str, options: Mapping[str, Any], context: BuildContext) -> Transcriber:
     """The transcriber of this judge and options, shared by the metrics now alive that use it."""
-    key = _key(name, options, context)
+    key = judge_key(name, options, context)
     found = _transcribers.get(key)
     if found is None:
         judge = context.build("semantic_encoder", name, options)
@@ -73,7 +73,7 @@ def shared_transcriber(name: str, options: Mapping[str, Any], context: BuildCont
 
 def shared_voices(name: str, options: Mapping[str, Any], context: BuildContext) -> Voices:
     """The voice encoder of this judge and options, shared by the metrics now alive that use it."""
-    key = _key(name, options, context)
+    key = judge_key(name, options, context)
     found = _voices.get(key)
     if found is None:
         judge = context.build("semantic_encoder", name, options)
@@ -81,25 +81,3 @@ def shared_voices(name: str, options: Mapping[str, Any], context: BuildContext) 
             raise RecipeError([f"judge = {name!r}: can't embed speakers; 'speaker' can"])
         found = _voices[key] = Voices(judge)
     return found
-
-
-def freeze(judge: object) -> str:
-    """Put the judge into eval mode and return a hash of its weights."""
-    digest = hashlib.sha256()
-    if isinstance(judge, nn.Module):
-        judge.eval().requires_grad_(False)
-        for name, tensor in judge.state_dict().items():
-            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(name.encode() + raw.numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def content(audio: Audio) -> str:
-    """A hash of the audio."""
-    samples = audio.samples.detach().cpu().contiguous()
-    header = f"{audio.sample_rate} {list(samples.shape)}".encode()
-    return hashlib.sha256(header + samples.numpy().tobytes()).hexdigest()
-
-
-def _key(name: str, options: Mapping[str, Any], context: BuildContext) -> str:
-    return json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from workbench import Audio, BuildContext, RecipeError, Tagger, convert
+from workbench import (
+    Audio,
+    BuildContext,
+    RecipeError,
+    Tagger,
+    audio_hash,
+    convert,
+    freeze_judge,
+    judge_key,
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,12 @@ class Ear:
 
     def __init__(self, tagger: Tagger) -> None:
         self.tagger = tagger
-        self.fingerprint = freeze(tagger)
+        self.fingerprint = freeze_judge(tagger)
         self._known: dict[str, Heard] = {}
 
     def __call__(self, audio: Audio) -> Heard:
         """What is audible in ``audio``, its channels averaged."""
-        key = content(audio)
+        key = audio_hash(audio)
         if key not in self._known:
             wav = convert(audio, self.tagger.sample_rate, 1).samples[0]
             self._known[key] = summed_up(self.tagger.tag(wav).double().cpu(), self.tagger.tag_rate)
@@ -59,7 +66,7 @@ _ears: WeakValueDictionary[str, Ear] = WeakValueDictionary()
 
 def shared_ear(name: str, options: Mapping[str, Any], context: BuildContext) -> Ear:
     """The ear of this tagger and options, shared by the metrics now alive that use it."""
-    key = json.dumps([name, dict(options), context.device, context.seed], sort_keys=True)
+    key = judge_key(name, options, context)
     found = _ears.get(key)
     if found is None:
         tagger = context.build("semantic_encoder", name, options)
@@ -67,21 +74,3 @@ def shared_ear(name: str, options: Mapping[str, Any], context: BuildContext) -> 
             raise RecipeError([f"judge = {name!r}: can't name sound events; 'tagger' can"])
         found = _ears[key] = Ear(tagger)
     return found
-
-
-def freeze(tagger: object) -> str:
-    """Put the tagger into eval mode and return a hash of its weights."""
-    digest = hashlib.sha256()
-    if isinstance(tagger, nn.Module):
-        tagger.eval().requires_grad_(False)
-        for name, tensor in tagger.state_dict().items():
-            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(name.encode() + raw.numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def content(audio: Audio) -> str:
-    """A hash of the audio."""
-    samples = audio.samples.detach().cpu().contiguous()
-    header = f"{audio.sample_rate} {list(samples.shape)}".encode()
-    return hashlib.sha256(header + samples.numpy().tobytes()).hexdigest()

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import CodecPrecision
+from workbench.cli.options import (
+    Codebooks,
+    CodecPrecision,
+    Compiled,
+    Device,
+    Results,
+    Threads,
+)
 from workbench.host.catalog import Catalog
 
 
@@ -26,23 +33,16 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         encoder: Annotated[
             list[str] | None, typer.Option(help="The moved codec's teacher, a component.")
         ] = None,
-        codebooks: Annotated[int, typer.Option(min=0, help="Only the first so many; 0: all.")] = 0,
+        codebooks: Codebooks = 0,
         format: Annotated[str, typer.Option(help="Format of the files in a folder.")] = "wav",
-        results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
-        threads: Annotated[
-            int, typer.Option(min=0, help="CPU threads; 0: as many as there are.")
-        ] = 0,
-        device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+        results: Results = Path("results"),
+        threads: Threads = 0,
+        device: Device = "auto",
         precision: Annotated[
             CodecPrecision,
             typer.Option(help="bf16 and int8 are quicker, and their audio differs a little."),
         ] = CodecPrecision.fp32,
-        compiled: Annotated[
-            bool,
-            typer.Option(
-                help="Fuse by torch.compile, which takes a minute at first: for long audio."
-            ),
-        ] = False,
+        compiled: Compiled = False,
     ) -> None:
         """Decode an archive of codes with the codec that made them."""
         import torch

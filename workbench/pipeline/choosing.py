@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Items
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from workbench.api.errors import RecipeError
 from workbench.api.protocols import ChoosingTask, Task
 from workbench.api.settings import Slot
-from workbench.api.types import Audio, Request
+from workbench.api.types import Audio, EvaluationItem, Request
 from workbench.host.fields import plain
 
 Decode = Callable[[Request, Tensor], Audio]
@@ -41,6 +42,22 @@ def answer(
         for first in range(0, len(codes), count)
     ]
     return [codes[number] for number in best]
+
+
+def answered_items(
+    task: Task,
+    generators: Mapping[str, Any],
+    requests: Items[Request],
+    like: Items[EvaluationItem],
+    seed: int,
+    decode: Decode,
+) -> list[EvaluationItem]:
+    """Items ``like`` those given, with what these generators answer in place of theirs."""
+    codes = answer(task, generators, requests, seed, decode)
+    return [
+        replace(item, generated=decode(request, made), generated_codes=made)
+        for item, request, made in zip(like, requests, codes, strict=True)
+    ]
 
 
 def refuse_own_judge(task: Task, metrics: Items[Slot]) -> None:

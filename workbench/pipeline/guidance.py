@@ -13,11 +13,10 @@ from typing import Any
 
 from workbench.api.errors import RecipeError
 from workbench.api.protocols import Codec, Task
-from workbench.api.types import EvaluationItem
 from workbench.evaluation.runner import System
 from workbench.evaluation.table import ResultTable
 from workbench.lm.generators import generator_for
-from workbench.pipeline.choosing import answer
+from workbench.pipeline.choosing import answered_items
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.generation import Generated
 from workbench.pipeline.held_out import HeldOut, hear_alone
@@ -119,13 +118,8 @@ def sweep_guidance(
         for row, scale in scales.items():
             sampling = replace(recipe.lm.sampling, guidance_scale=scale)
             generators = {r: generator_for(m, sampling) for r, m in models.by_role.items()}
-            codes = answer(task, generators, heard, recipe.seed, audio.decoded)
-            items: list[EvaluationItem] = [
-                replace(item, generated=audio.decoded(request, made), generated_codes=made)
-                for item, request, made in zip(
-                    output.items(GENERATED)[:count], heard, codes, strict=True
-                )
-            ]
+            like = output.items(GENERATED)[:count]
+            items = answered_items(task, generators, heard, like, recipe.seed, audio.decoded)
             systems.append(System(row, "result", items))
         sweep = GuidanceSweep(score_systems(experiment, slots, systems), scales)
         (folder.path / FILE).write_text(sweep.to_json())

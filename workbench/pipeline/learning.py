@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.api.protocols import Codec, Task
-from workbench.api.types import EvaluationItem, Request
 from workbench.evaluation.runner import System
 from workbench.evaluation.table import ResultTable
 from workbench.lm.generators import generator_for
 from workbench.lm.storage import load_model
-from workbench.pipeline.choosing import answer
+from workbench.pipeline.choosing import answered_items
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.generation import Generated
 from workbench.pipeline.held_out import HeldOut, hear_alone
@@ -96,7 +95,9 @@ def score_snapshots(
             items = finished
             if number != recipe.lm.training.steps:
                 generators = _snapshot(experiment, models, number)
-                items = _generated(task, generators, heard, finished, audio, recipe.seed)
+                items = answered_items(
+                    task, generators, heard, finished, recipe.seed, audio.decoded
+                )
             systems.append(System(row, "result", items))
         curve = LearningCurve(score_systems(experiment, slots, systems), steps)
         (folder.path / FILE).write_text(curve.to_json())
@@ -114,19 +115,3 @@ def _snapshot(experiment: Experiment, models: LanguageModels, steps: int) -> Map
         role: generator_for(load_model(folder, experiment.device), sampling)
         for role, folder in folders.items()
     }
-
-
-def _generated(
-    task: Task,
-    generators: Mapping[str, Any],
-    requests: list[Request],
-    like: list[EvaluationItem],
-    audio: SystemAudio,
-    seed: int,
-) -> list[EvaluationItem]:
-    """Items ``like`` the finished models', with what a snapshot generates in place of theirs."""
-    codes = answer(task, generators, requests, seed, audio.decoded)
-    return [
-        replace(item, generated=audio.decoded(request, made), generated_codes=made)
-        for item, request, made in zip(like, requests, codes, strict=True)
-    ]
