@@ -90,6 +90,9 @@ class ErrorRateOptions:
 
     judge: Slot = slot("semantic_encoder", "recogniser")
     """The encoder that writes down what it hears; it must be able to transcribe."""
+    lexicon: Slot = slot("corpus", "none")
+    """A corpus whose training texts hold every word that can be said: adds `closed-wer`, where
+    what was heard counts as the nearest of those words. For small vocabularies and weak judges."""
 
 
 @dataclass
@@ -121,10 +124,15 @@ def build_speaker(
 def build_error_rates(options: ErrorRateOptions, context: BuildContext) -> Metric:
     """Word and character error rates."""
     from workbench_speech.error_rates import ErrorRates
+    from workbench_speech.lexicon import lexicons_of
     from workbench_speech.listening import shared_transcriber
 
-    judge = options.judge
-    return ErrorRates(shared_transcriber(judge.name, judge.options, context), judge.name)
+    judge, lexicon = options.judge, options.lexicon
+    transcriber = shared_transcriber(judge.name, judge.options, context)
+    if not lexicon.chosen:
+        return ErrorRates(transcriber, judge.name)
+    corpus = context.build("corpus", lexicon.name, lexicon.options)
+    return ErrorRates(transcriber, judge.name, lexicons_of(corpus.examples("train")))
 
 
 def build_similarity(options: SimilarityOptions, context: BuildContext) -> Metric:

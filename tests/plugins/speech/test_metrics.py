@@ -10,11 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from workbench_speech.error_rates import ErrorRates, errors
+from workbench_speech.lexicon import Lexicon
 from workbench_speech.listening import Transcriber, Voices
 from workbench_speech.similarity import SpeakerSimilarity
 from workbench_speech.text import characters, normalise, words
 
-from workbench import Audio, EvaluationItem, Example, WorkbenchError
+from workbench import Audio, EvaluationItem, Example, WorkbenchError, load_catalog
+from workbench.host.context import Context
 
 SENTENCES = st.lists(st.sampled_from(["uno", "dos", "tres"]), min_size=1, max_size=8).map(" ".join)
 
@@ -109,3 +111,29 @@ def test_similarity_is_the_cosine_to_the_prompt() -> None:
     figure = metric.compute()[0]
     assert figure.per_item == pytest.approx({"item0": 1.0, "item1": 0.0}, abs=1e-6)
     assert figure.higher_is_better
+
+
+def test_closed_rate_reads_the_nearest_words_of_its_language() -> None:
+    transcriber = Transcriber(Repeats(["uno dso", "tress"]))
+    metric = ErrorRates(transcriber, "repeats", {"es": Lexicon(["uno", "dos", "tres"])})
+    metric.update(item(0, "uno dos"))
+    metric.update(item(1, "dos"))
+    figures = {figure.name: figure for figure in metric.compute()}
+    assert figures["wer"].value == pytest.approx(2 / 3)
+    assert figures["closed-wer"].value == pytest.approx(1 / 3)
+    assert figures["closed-wer"].per_item == {"item0": 0.0, "item1": 1.0}
+    assert figures["closed-wer"].settings["lexicon"] == {"es": 3}
+
+
+def test_closed_rate_needs_a_lexicon_of_the_language() -> None:
+    transcriber = Transcriber(Repeats(["uno"]))
+    metric = ErrorRates(transcriber, "repeats", {"en": Lexicon(["1"])})
+    metric.update(item(0, "uno"))
+    assert [figure.name for figure in metric.compute()] == ["wer", "cer"]
+
+
+def test_lexicon_is_the_vocabulary_of_a_corpus() -> None:
+    options = {"lexicon": {"name": "synthetic-speech", "options": {"train": 40, "validation": 0}}}
+    metric = Context(load_catalog(), "cpu", 0).build("metric", "error-rates", options)
+    assert set(metric.lexicons) == {"en", "es", "cmn"}
+    assert "thunder" in metric.lexicons["en"].words
