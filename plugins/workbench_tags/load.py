@@ -22,7 +22,7 @@ def load_tagger(options: TaggerOptions, seed: int) -> SoundTagger | PretrainedTa
     if options.weights == "random":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return SoundTagger(options.size, tuple(options.classes), options.variety)
+            return _tagger(options, options.size, tuple(options.classes))
     folder = weights_folder(options.weights, _WEIGHTS)
     config = read_json(folder / "config.json")
     if "tagger" not in config:
@@ -41,6 +41,10 @@ def load_tagger(options: TaggerOptions, seed: int) -> SoundTagger | PretrainedTa
         raise WeightsError(
             f"weights {options.weights!r}: config.json is no tagger's ({error})"
         ) from error
-    model = SoundTagger(size, classes, options.variety)
+    model = _tagger(options, size, classes)
     load_tensors(model, read_tensors(folder), options.weights)
     return model
+
+
+def _tagger(options: TaggerOptions, size: TaggerSize, classes: tuple[str, ...]) -> SoundTagger:
+    return SoundTagger(size, classes, options.variety, options.smoothing)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from workbench import (
     AudioDataset,
@@ -37,6 +38,8 @@ POOLED = 4
 HOP = MEL_HOP * POOLED
 LEVEL = (-5.0, 3.0)
 """Mean and spread of log-mel values that the convolutions are given as 0 and 1."""
+SMOOTHED = (9, 7)
+"""Most spectra and most bands that smoothing averages."""
 
 
 class SoundTagger(nn.Module):
@@ -51,12 +54,16 @@ class SoundTagger(nn.Module):
     tag_rate = SAMPLE_RATE / HOP
 
     def __init__(
-        self, size: TaggerSize, classes: tuple[str, ...] = (), variety: float = 1.0
+        self,
+        size: TaggerSize,
+        classes: tuple[str, ...] = (),
+        variety: float = 1.0,
+        smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         self.size = size
         self.dim = size.width
-        self.variety = variety
+        self.variety, self.smoothing = variety, smoothing
         grid = FrameGrid(SAMPLE_RATE, MEL_HOP, MEL_HOP)
         self.mel = LogMelFrames(grid, n_fft=1024, n_mels=size.mels)
         self.spectral = _spectral(size.channels)
@@ -78,16 +85,25 @@ class SoundTagger(nn.Module):
 
     def forward(self, wav: Tensor) -> Tensor:
         """Features float32 ``[B, D, S]`` of mono audio float32 ``[B, T]`` at ``sample_rate``."""
-        frames = frame_count(wav.shape[-1])
-        mel = (self.mel(wav, POOLED * frames) - LEVEL[0]) / LEVEL[1]
+        return self.read(self.spectrum(wav))
+
+    def spectrum(self, wav: Tensor) -> Tensor:
+        """Log-mel ``[B, POOLED * S, mels]`` of ``[B, T]``, about 0 and 1."""
+        mel: Tensor = self.mel(wav, POOLED * frame_count(wav.shape[-1]))
+        return (mel - LEVEL[0]) / LEVEL[1]
+
+    def read(self, mel: Tensor) -> Tensor:
+        """Features ``[B, D, S]`` of :meth:`spectrum`."""
         maps = self.spectral(mel.unsqueeze(1))  # [B, channels, S, bands]
         joined = self.join(maps.transpose(2, 3).flatten(1, 2))
         out: Tensor = self.dropout(self.out(self.blocks(self.norm(joined))))
         return out
 
-    def logits(self, wav: Tensor) -> Tensor:
-        """Log-odds ``[B, S, C]`` that each class is audible in each frame."""
-        scores: Tensor = self.head(self(wav).transpose(1, 2))
+    def logits(self, wav: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Log-odds ``[B, S, C]`` that each class is audible in each frame; see ``smooth``."""
+        mel = self.spectrum(wav)
+        features = self.read(smooth(mel, smoothing) if smoothing else mel)
+        scores: Tensor = self.head(features.transpose(1, 2))
         return scores
 
     @torch.inference_mode()
@@ -120,6 +136,30 @@ class SoundTagger(nn.Module):
         config = {"tagger": "frames", "size": asdict(self.size), "classes": list(self.classes)}
         text = json.dumps(config, indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def smooth(spectrum: Tensor, share: float) -> Tensor:
+    """A copy of ``[B, F, M]`` of which so large a share of the items is averaged over F and M.
+
+    Codecs and language models give noise back without its grain; what it is the noise of can be
+    heard still. Each item's window has a width of its own, up to ``SMOOTHED``.
+    """
+    drawn = torch.rand(len(spectrum), 3).tolist()
+    return torch.stack(
+        [
+            _averaged(item, time, bands) if chance < share else item
+            for item, (chance, time, bands) in zip(spectrum, drawn, strict=True)
+        ]
+    )
+
+
+def _averaged(item: Tensor, time: float, bands: float) -> Tensor:
+    """``[F, M]`` averaged over windows of odd widths, by numbers from 0 to 1."""
+    half = [
+        int(share * (most // 2 + 1)) for share, most in zip((time, bands), SMOOTHED, strict=True)
+    ]
+    widths = tuple(2 * width + 1 for width in half)
+    return F.avg_pool2d(item[None], widths, 1, tuple(half), count_include_pad=False)[0]
 
 
 def clip_logits(logits: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ class TaggerTrainee:
         """One step; logs the cross-entropies in nats, summed over classes, of frames and clips."""
         del step
         self.model.train()
-        scores = self.model.logits(batch.wav).float()
+        scores = self.model.logits(batch.wav, self.model.smoothing).float()
         nats = F.binary_cross_entropy_with_logits(scores, batch.frames, reduction="none")
         timed = batch.timed.sum().clamp_min(1.0)
         frames = (nats.sum(dim=2).mean(dim=1) * batch.timed).sum() / timed
