@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from workbench_tags.plugin import EventRecallOptions
 from workbench_tags.quality import Scored, best_threshold, listen, score, truth
 
 from workbench import AudioDataset, Tagger, load_catalog
@@ -59,7 +60,7 @@ def judge(tagger: Tagger, data: AudioDataset) -> None:
     known = [truth(clip) for clip in validation]
     best = best_threshold(tagger.classes, known, listen(tagger, data, validation))
     print(f"  threshold with the best F1 on validation scenes: {best:.2f}")
-    for threshold in sorted({0.5, best}):
+    for threshold in sorted({EventRecallOptions().threshold, best}):
         scored = score(tagger.classes, wishes, heard, threshold)
         print(line(f"at {threshold:.2f}", scored))
         others = [*heard[1:], heard[0]]
