@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from workbench.training.session import Optimise as Optimise
     from workbench.training.session import Trainee as Trainee
     from workbench.training.session import TrainingSession as TrainingSession
+    from workbench.training.smoothing import smooth_spectrum as smooth_spectrum
     from workbench.weights import load_tensors as load_tensors
     from workbench.weights import model_config as model_config
     from workbench.weights import read_json as read_json
@@ -282,6 +283,7 @@ _MODULES = {
     "overlap_by": "workbench.training.pretraining",
     "train_round": "workbench.training.pretraining",
     "vary_by": "workbench.training.pretraining",
+    "smooth_spectrum": "workbench.training.smoothing",
     "Optimise": "workbench.training.session",
     "Trainee": "workbench.training.session",
     "TrainingSession": "workbench.training.session",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from workbench import FrameGrid, FrameNorm, LogMelFrames, convnext_stack
+from workbench import FrameGrid, FrameNorm, LogMelFrames, convnext_stack, smooth_spectrum
 
 if TYPE_CHECKING:
     from workbench_speech.plugin import JudgeSize
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 HOP = 320
 """Samples from frame to frame: 20 ms."""
+SMOOTHED = (7, 5)
+"""Most frames of 10 ms and most bands that smoothing averages."""
 
 
 class SpeechBody(nn.Module):
@@ -33,9 +35,13 @@ class SpeechBody(nn.Module):
         """``lengths`` (int64 ``[B]``, samples) marks the valid part of padded items."""
         return self.read(self.spectrum(wav, lengths))
 
-    def spectrum(self, wav: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Evened log-mel ``[B, 2 F, M]`` of audio."""
+    def spectrum(
+        self, wav: Tensor, lengths: Tensor | None = None, smoothing: float = 0.0
+    ) -> Tensor:
+        """Evened log-mel ``[B, 2 F, M]`` of audio, smoothed in so large a share of the items."""
         mel = self.mel(wav, 2 * frame_count(wav.shape[-1]))
+        if smoothing:
+            mel = smooth_spectrum(mel, smoothing, SMOOTHED)
         return even_out(mel, None if lengths is None else 2 * frame_counts(lengths))
 
     def read(self, spectrum: Tensor) -> Tensor:

@@ -73,7 +73,8 @@ class CTCTrainee:
         texts = [target_text(clip) for clip in batch.clips]
         targets = torch.tensor([self.numbers[char] for text in texts for char in text])
         counts = torch.tensor([len(text) for text in texts])
-        scores = self.model.logits(batch.wav, batch.lengths, self.model.hidden).float()
+        model = self.model
+        scores = model.logits(batch.wav, batch.lengths, model.hidden, model.smoothing).float()
         nats = F.ctc_loss(
             scores.log_softmax(dim=2).transpose(0, 1),
             targets.to(scores.device),

@@ -23,7 +23,9 @@ class Lexicon:
         spaced = [f"{word} " for word in self.words]
         self.lengths = np.array([len(word) for word in spaced])
         width = int(self.lengths.max(initial=0))
-        self.letters = np.array([list(word.ljust(width)) for word in spaced]).reshape(len(spaced), width)
+        self.letters = np.array([list(word.ljust(width)) for word in spaced]).reshape(
+            len(spaced), width
+        )
 
     def nearest(self, said: str) -> list[str]:
         """The words nearest to ``said``; ties go to the word that is first in the alphabet."""

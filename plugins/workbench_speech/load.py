@@ -46,9 +46,9 @@ def load_recogniser(
     return model
 
 
-def training_options(options: RecogniserOptions) -> tuple[float, float, float]:
+def training_options(options: RecogniserOptions) -> tuple[float, float, float, float]:
     """What training does to what the recogniser hears."""
-    return options.variety, options.pace, options.hidden
+    return options.variety, options.pace, options.hidden, options.smoothing
 
 
 def load_voice_encoder(options: SpeakerOptions, seed: int) -> VoiceEncoder | PretrainedVoiceEncoder:

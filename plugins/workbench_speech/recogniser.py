@@ -37,11 +37,13 @@ class CharacterRecogniser(nn.Module):
         variety: float = 0.0,
         pace: float = 0.0,
         hidden: float = 0.0,
+        smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         self.size = size
         self.dim = size.width
         self.variety, self.pace, self.hidden = variety, pace, hidden
+        self.smoothing = smoothing
         self.body = SpeechBody(size)
         self.set_alphabet(alphabet)
         self.eval()
@@ -57,9 +59,18 @@ class CharacterRecogniser(nn.Module):
         features: Tensor = self.body(wav)
         return features
 
-    def logits(self, wav: Tensor, lengths: Tensor | None = None, hidden: float = 0.0) -> Tensor:
-        """Scores ``[B, F, 1 + alphabet]`` of padded audio ``[B, T]``; see ``hide`` for the last."""
-        spectrum = self.body.spectrum(wav, lengths)
+    def logits(
+        self,
+        wav: Tensor,
+        lengths: Tensor | None = None,
+        hidden: float = 0.0,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """Scores ``[B, F, 1 + alphabet]`` of padded audio ``[B, T]``.
+
+        The last two are for training: see ``hide`` and ``smooth_spectrum``.
+        """
+        spectrum = self.body.spectrum(wav, lengths, smoothing)
         features = self.body.read(hide(spectrum, hidden) if hidden else spectrum)
         scores: Tensor = self.head(features.transpose(1, 2))
         return scores

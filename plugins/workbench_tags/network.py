@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from workbench import (
     AudioDataset,
@@ -25,6 +24,7 @@ from workbench import (
     WeightsError,
     convnext_stack,
     save_tensors,
+    smooth_spectrum,
 )
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class SoundTagger(nn.Module):
         return out
 
     def logits(self, wav: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Log-odds ``[B, S, C]`` that each class is audible in each frame; see ``smooth``."""
+        """Log-odds ``[B, S, C]`` that each class is audible in each frame."""
         mel = self.spectrum(wav)
-        features = self.read(smooth(mel, smoothing) if smoothing else mel)
+        features = self.read(smooth_spectrum(mel, smoothing, SMOOTHED) if smoothing else mel)
         scores: Tensor = self.head(features.transpose(1, 2))
         return scores
 
@@ -136,30 +136,6 @@ class SoundTagger(nn.Module):
         config = {"tagger": "frames", "size": asdict(self.size), "classes": list(self.classes)}
         text = json.dumps(config, indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-
-
-def smooth(spectrum: Tensor, share: float) -> Tensor:
-    """A copy of ``[B, F, M]`` of which so large a share of the items is averaged over F and M.
-
-    Codecs and language models give noise back without its grain; what it is the noise of can be
-    heard still. Each item's window has a width of its own, up to ``SMOOTHED``.
-    """
-    drawn = torch.rand(len(spectrum), 3).tolist()
-    return torch.stack(
-        [
-            _averaged(item, time, bands) if chance < share else item
-            for item, (chance, time, bands) in zip(spectrum, drawn, strict=True)
-        ]
-    )
-
-
-def _averaged(item: Tensor, time: float, bands: float) -> Tensor:
-    """``[F, M]`` averaged over windows of odd widths, by numbers from 0 to 1."""
-    half = [
-        int(share * (most // 2 + 1)) for share, most in zip((time, bands), SMOOTHED, strict=True)
-    ]
-    widths = tuple(2 * width + 1 for width in half)
-    return F.avg_pool2d(item[None], widths, 1, tuple(half), count_include_pad=False)[0]
 
 
 def clip_logits(logits: Tensor) -> Tensor:

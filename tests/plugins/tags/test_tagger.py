@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from workbench_tags.load import load_tagger
-from workbench_tags.network import HOP, SAMPLE_RATE, clip_logits, smooth
+from workbench_tags.network import HOP, SAMPLE_RATE, clip_logits
 from workbench_tags.plugin import TaggerOptions, TaggerSize
 from workbench_tags.scenes import targets
 from workbench_tags.training import SceneDraws
@@ -212,16 +212,6 @@ def test_a_broken_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"tagger": "frames", "size": {"width": 8}}')
     with pytest.raises(WeightsError, match=r"config\.json is no tagger's"):
         load_tagger(TaggerOptions(weights=str(tmp_path)), seed=0)
-
-
-def test_smoothing_averages_some_spectra_and_leaves_the_others() -> None:
-    spectrum = torch.rand(64, 40, 32)
-    torch.manual_seed(0)
-    smoothed = smooth(spectrum, 0.5)
-    same = (smoothed == spectrum).flatten(1).all(dim=1)
-    assert 16 < int(same.sum()) < 48
-    assert torch.all(smoothed.flatten(1).std(dim=1)[~same] < spectrum.flatten(1).std(dim=1)[~same])
-    torch.testing.assert_close(smooth(torch.ones(8, 10, 16), 1.0), torch.ones(8, 10, 16))
 
 
 def test_smoothing_is_a_share() -> None:
