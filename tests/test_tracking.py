@@ -207,3 +207,25 @@ def test_data_that_another_run_states_at_the_same_time_is_stated_all_the_same(
     tracker.log_dataset("music", "abc", {})
     stated = tracker.client.get_run(tracker.run_id).inputs.dataset_inputs
     assert [entry.dataset.name for entry in stated] == ["music"]
+
+
+def test_a_killed_start_leaves_no_half_made_store(tmp_path):
+    """Killed while MLflow lays its tables, the next start works all the same."""
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from workbench import tracking\n"
+        "tracking.prepare_environment()\n"
+        "from mlflow.store.db import utils\n"
+        "import sqlalchemy\n"
+        "def die(connection, cursor, statement, *rest):\n"
+        "    if statement.lstrip().upper().startswith('ALTER TABLE'):\n"
+        "        os._exit(9)\n"
+        "sqlalchemy.event.listen(sqlalchemy.Engine, 'before_cursor_execute', die)\n"
+        "tracking.Tracker(Path(sys.argv[1]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == 9
+    assert not (tmp_path / "mlflow.db").exists()
+    assert Tracker(tmp_path).start("after", {}, {})
+    assert (tmp_path / "mlflow.db").exists()

@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -50,6 +51,24 @@ def store_uri(results: Path) -> str:
     return f"sqlite:///{(results / DATABASE).resolve()}"
 
 
+def create_store(results: Path) -> None:
+    """Make the embedded store where there is none.
+
+    MLflow lays its tables in many steps, and cannot go on where it was killed between two. So the
+    store gets its name only when it is whole.
+    """
+    from mlflow.tracking import MlflowClient
+
+    database = results / DATABASE
+    if database.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=results) as folder:
+        made = Path(folder) / DATABASE
+        MlflowClient(tracking_uri=f"sqlite:///{made.resolve()}").search_experiments()
+        if not database.exists():  # another process may have been sooner
+            made.rename(database)
+
+
 def prepare_environment() -> None:
     """Keep MLflow offline and quiet; must come before its first import."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -68,6 +87,8 @@ class Tracker:
         self.results = results
         self.uri = uri or store_uri(results)
         results.mkdir(parents=True, exist_ok=True)
+        if not uri:
+            create_store(results)
         self.client: MlflowClient = MlflowClient(tracking_uri=self.uri)
         self.experiment_id = self._experiment(experiment, embedded=not uri)
         self.run_id = ""
