@@ -16,7 +16,7 @@ from workbench.audio.io import write_audio
 from workbench.cli.main import build_app
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
-from workbench.pipeline.board import codec_name, make_board, row_infos
+from workbench.pipeline.board import _row_name, codec_name, make_board, row_infos
 from workbench.pipeline.board_page import to_markdown, write_board
 from workbench.pipeline.comparison import find_run, listening_items
 from workbench.pipeline.listening import ListeningItem, Version, read_index
@@ -114,8 +114,8 @@ def test_rows_of_one_name_are_told_apart_by_what_differs_and_seeds_are_not():
     ]
     rows = {info.name: info.runs for info in row_infos(runs, ("codec", "encoder"))}
     assert rows == {
-        "xcodec (codec.codebooks=2)": ("a", "b"),
-        "xcodec (codec.codebooks=4)": ("c",),
+        "xcodec (codebooks=2)": ("a", "b"),
+        "xcodec (codebooks=4)": ("c",),
         "xcodec + mert": ("d",),
     }
 
@@ -315,3 +315,17 @@ def test_the_command_writes_and_tracks_one_board_an_experiment(store, catalog):
     result = CliRunner().invoke(build_app(catalog), words)
     assert "MLflow: run" not in result.output
     assert (results / "b" / "board.md").exists()
+
+
+def test_an_evaluated_codec_is_named_by_the_first_parameter_that_tells_all_apart():
+    params = [
+        {"source.codec.options.weights": f"w{n}", "source.codec_key": f"{n:064d}"} for n in range(2)
+    ]
+    runs = [run(name, 0.5, **own) for name, own in zip("ab", params, strict=True)]
+    names = [info.name for info in row_infos(runs, ("codec",))]
+    assert [name.split(" ", 1)[1] for name in names] == ["(weights=w0)", "(weights=w1)"]
+
+
+def test_leaves_that_two_parameters_share_are_named_in_full():
+    told = {"codec.size": "2", "encoder.size": "3"}
+    assert _row_name("xcodec", told, "run") == "xcodec (codec.size=2, encoder.size=3)"

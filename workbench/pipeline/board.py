@@ -127,7 +127,8 @@ def row_infos(runs: Sequence[TrackedRun], parts: Sequence[str]) -> list[RowInfo]
         changing = _changing(params)
         for key, own in zip(keys, params, strict=True):
             told = {k: own.get(k, "") for k in changing}
-            full = _row_name(name, told, lots[key][0].name)
+            shown = {k: told[k] for k in _telling(params, changing)}
+            full = _row_name(name, shown, lots[key][0].name)
             infos.append(RowInfo(full, tuple(run.id for run in lots[key]), own, told))
     return infos
 
@@ -163,10 +164,26 @@ def _changing(params: Sequence[Mapping[str, str]]) -> list[str]:
     return [name for name in names if len({own.get(name) for own in params}) > 1]
 
 
+def _telling(params: Sequence[Mapping[str, str]], changing: Sequence[str]) -> Sequence[str]:
+    """What rows' names state: all that changes.
+
+    Of an evaluated codec the first parameter that tells all rows apart is enough, since the others
+    (the key of its content, its teachers) follow from it.
+    """
+    for name in changing if all(key.startswith(EVALUATED) for key in changing) else ():
+        values = {own.get(name, "") for own in params}
+        if len(values) == len(params) and all(0 < len(v) <= VALUE_CHARACTERS for v in values):
+            return [name]
+    return changing
+
+
 def _row_name(name: str, told: Mapping[str, str], run: str) -> str:
     if len(told) > SHOWN_CHANGES:
         return f"{name} ({run})"
-    parts = [f"{key}={_short(value)}" for key, value in told.items()]
+    leaves = [key.rsplit(".", 1)[-1] for key in told]
+    short = len(set(leaves)) == len(leaves)
+    keys = leaves if short else list(told)
+    parts = [f"{key}={_short(value)}" for key, value in zip(keys, told.values(), strict=True)]
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
