@@ -170,7 +170,8 @@ def _telling(params: Sequence[Mapping[str, str]], changing: Sequence[str]) -> Se
     Of an evaluated codec the first parameter that tells all rows apart is enough, since the others
     (the key of its content, its teachers) follow from it.
     """
-    for name in changing if all(key.startswith(EVALUATED) for key in changing) else ():
+    evaluated = all(key.startswith(EVALUATED) for key in changing)
+    for name in (key for key in changing if evaluated and not key.endswith("_key")):
         values = {own.get(name, "") for own in params}
         if len(values) == len(params) and all(0 < len(v) <= VALUE_CHARACTERS for v in values):
             return [name]
