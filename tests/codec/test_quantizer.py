@@ -198,3 +198,25 @@ def test_ties_go_to_one_entry_whatever_the_batch() -> None:
     alone = codebook.nearest(torch.tensor([[1.0, 0.0]]))
     batch = codebook.nearest(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     assert int(alone[0]) == int(batch[1])
+
+
+def test_averages_that_weights_leave_out_are_made_of_entries_and_uses() -> None:
+    trained = Codebook(6, 4)
+    trained.initialise(torch.randn(50, 4), QuantizerConfig(codebooks=1, size=6))
+    state = trained.state_dict()
+    del state["embed_avg"]
+    loaded = Codebook(6, 4)
+    loaded.load_state_dict(state)
+    torch.testing.assert_close(loaded.embed_avg, trained.embed_avg)
+    batch = torch.randn(20, 4)
+    for codebook in (trained, loaded):
+        codebook.collect(batch, codebook.nearest(batch))
+        codebook.update(decay=0.9, dead_threshold=0.0)
+    torch.testing.assert_close(loaded.embed, trained.embed)
+
+
+def test_weights_without_entries_are_still_refused() -> None:
+    state = Codebook(6, 4).state_dict()
+    del state["embed"], state["embed_avg"]
+    with pytest.raises(RuntimeError, match="embed"):
+        Codebook(6, 4).load_state_dict(state)

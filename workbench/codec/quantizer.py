@@ -8,6 +8,7 @@ an accumulated step, can't move them twice. Buffer names are those of transforme
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from workbench.codec.config import QuantizerConfig
 
 SMOOTHING = 1e-5
+DERIVED = ".embed_avg"
+"""End of the names of tensors that weights may leave out: loading makes them of the others."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class Codebook(nn.Module):
         self.counts: Tensor | None = None
         self.sums: Tensor | None = None
         self.candidates: Tensor | None = None
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Load; averages that are left out are what entries and their uses imply."""
+        names = [f"{prefix}{name}" for name in ("embed", "cluster_size", "embed_avg")]
+        if names[0] in state_dict and names[1] in state_dict and names[2] not in state_dict:
+            uses = state_dict[names[1]].float()
+            state_dict[names[2]] = state_dict[names[0]].float() * uses[:, None]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def nearest(self, x: Tensor) -> Tensor:
         """Index of the nearest entry for each row of ``[N, Q]``."""

@@ -20,6 +20,7 @@ from workbench.api.types import Audio, Codes, Request, Wish
 from workbench.audio.signal import convert
 from workbench.codec.fewer import use_codebooks
 from workbench.codec.long import encode_long
+from workbench.codec.quantizer import DERIVED
 from workbench.host.catalog import Catalog
 from workbench.host.context import Context
 from workbench.lm.generate import Generator
@@ -148,7 +149,8 @@ def open_run(
 def export_weights(run: Path, stage: str, out: Path, half: bool = False) -> int:
     """Copy what a run's stage trained to the folder ``out``; returns the bytes written.
 
-    ``half`` stores floating-point tensors in 16 bits; loading brings them back to 32.
+    ``half`` stores floating-point tensors in 16 bits; loading brings them back to 32. It leaves
+    out a codec's moving averages, which loading makes anew.
     """
     stages: dict[str, Any] = json.loads((run / "run.json").read_text())["stages"]
     trained = {n: Path(s["folder"]) / "weights" for n, s in stages.items()}
@@ -159,6 +161,6 @@ def export_weights(run: Path, stage: str, out: Path, half: bool = False) -> int:
         )
     shutil.copytree(trained[stage], out, dirs_exist_ok=True)
     for path in out.glob("*.safetensors") if half else []:
-        tensors = load_file(path)
-        save_file({k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}, path)
+        kept = {k: v for k, v in load_file(path).items() if not k.endswith(DERIVED)}
+        save_file({k: v.half() if v.is_floating_point() else v for k, v in kept.items()}, path)
     return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
