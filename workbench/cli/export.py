@@ -22,8 +22,8 @@ def register(app: typer.Typer, catalog: Catalog) -> None:  # noqa: ARG001 - part
         results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
     ) -> None:
         """Copy the weights that a run's stage trained to a folder of their own."""
-        from workbench.pipeline.comparison import find_run
+        from workbench.pipeline.comparison import find_folder
         from workbench.pipeline.trained import export_weights
 
-        size = export_weights(find_run(run, results).folder, stage, out, half)
+        size = export_weights(find_folder(run, results), stage, out, half)
         typer.echo(f"{out}: {size / 1e6:.2f} MB")
