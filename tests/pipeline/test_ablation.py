@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 from workbench import Catalog, RecipeError, WorkbenchError
 from workbench.cli.ablate import parse_over
 from workbench.cli.main import build_app
-from workbench.pipeline.ablation import failures, plan_ablation, write_recipes
+from workbench.evaluation.statistics import mean_figure
+from workbench.evaluation.table import ResultTable, Row
+from workbench.pipeline.ablation import _same_items, failures, plan_ablation, write_recipes
 from workbench.pipeline.side_by_side import Job, last_line, run_jobs
 from workbench.recipe.load import load_recipe, to_dict
 
@@ -115,3 +117,19 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     assert {run.data.tags["workbench.arm"] for run in children} == {"none", "mert"}
     recipe = yaml.safe_load((folder / "recipes" / "tiny-mert-seed0.yaml").read_text())
     assert recipe["encoder"]["name"] == "mert"
+
+
+def test_only_figures_of_the_same_items_are_paired() -> None:
+    """Some figures are of the items only where something was heard."""
+
+    def table(heard: dict[str, float]) -> ResultTable:
+        whole = mean_figure("recall", {"a": 0.5, "b": 1.0, "c": 0.0}, True)
+        figures = {"recall": whole, "order": mean_figure("order", heard, True)}
+        return ResultTable((Row("generated", "result", figures),))
+
+    one, two = table({"a": 1.0, "b": 1.0}), table({"a": 1.0, "c": 0.0})
+    assert _same_items({"x": [one], "y": [two]}, ["generated"], "recall")
+    assert not _same_items({"x": [one], "y": [two]}, ["generated"], "order")
+    assert not _same_items({"x": [one, two]}, ["generated"], "order")
+    assert _same_items({"x": [one], "y": [one]}, ["generated"], "order")
+    assert not _same_items({"x": [one]}, ["generated"], "absent")

@@ -166,13 +166,18 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
         runs[run.arm].append(find_run(str(folder), Path(written.results)))
     first = runs[ablation.arms[0]]
     tables = {arm: [run.table for run in group] for arm, group in runs.items()}
-    figures = []
+    figures, unpaired = [], []
     for row in [row for role in COMPARED for row in first[0].table.of_role(role)]:
         for name, figure in row.figures.items():
             if figure.per_item is None:
                 continue
+            if not _same_items(tables, [row.system], name):
+                unpaired.append(
+                    f"{name} of “{row.system}”: the runs don't have it for the same items"
+                )
+                continue
             found = [_figures(tables, row.system, name)]
-            if row.system == GENERATED and name in first[0].table.row(ROUND_TRIP).figures:
+            if row.system == GENERATED and _same_items(tables, [row.system, ROUND_TRIP], name):
                 found.append(_beyond(tables, row.system, name))
             for arms in found:
                 compared = _against_first(arms)
@@ -180,7 +185,8 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
                     ArmFigure(arms[ablation.arms[0]][0].name, row.system, row.role, compared)
                 )
     absent = sorted({line for group in tables.values() for t in group for line in t.absences()})
-    return Outcome(ablation, runs, figures, held_out_scalars(runs), arm_curves(runs), absent)
+    left_out = [*absent, *unpaired]
+    return Outcome(ablation, runs, figures, held_out_scalars(runs), arm_curves(runs), left_out)
 
 
 def arm_curves(runs: Mapping[str, Sequence[Run]]) -> list[ArmCurve]:
@@ -199,9 +205,10 @@ def arm_curves(runs: Mapping[str, Sequence[Run]]) -> list[ArmCurve]:
     *_, last = steps
     made = []
     for name, figure in one.row(last).figures.items():
-        if figure.per_item is None:
+        if figure.per_item is None or not _same_items(tables, list(steps), name):
             continue
-        ways = [_figures, _beyond] if name in one.row(ROUND_TRIP).figures else [_figures]
+        alike = _same_items(tables, [*steps, ROUND_TRIP], name)
+        ways = [_figures, _beyond] if alike else [_figures]
         for way in ways:
             found = {row: way(tables, row, name) for row in steps}
             points = {at: _against_first(found[row]) for row, at in steps.items()}
@@ -234,6 +241,18 @@ def _last_scalars(run: Run) -> dict[tuple[str, str], float]:
 
 ArmFigures = Mapping[str, list[Figure]]
 """By arm, a figure of each of its runs."""
+
+
+def _same_items(
+    tables: Mapping[str, Sequence[ResultTable]], systems: Sequence[str], name: str
+) -> bool:
+    """Whether every run has this figure of all these systems, for one and the same items.
+
+    Some figures are of those items only where something was heard.
+    """
+    rows = [table.row(system).figures for t in tables.values() for table in t for system in systems]
+    items = {frozenset(row[name].per_item or {}) if name in row else None for row in rows}
+    return len(items) == 1 and None not in items
 
 
 def _figures(tables: Mapping[str, Sequence[ResultTable]], system: str, name: str) -> ArmFigures:
