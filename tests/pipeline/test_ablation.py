@@ -14,7 +14,13 @@ from workbench.cli.ablate import parse_over
 from workbench.cli.main import build_app
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Row
-from workbench.pipeline.ablation import _same_items, failures, plan_ablation, write_recipes
+from workbench.pipeline.ablation import (
+    _same_items,
+    failures,
+    gather,
+    plan_ablation,
+    write_recipes,
+)
 from workbench.pipeline.side_by_side import Job, last_line, run_jobs
 from workbench.recipe.load import load_recipe, to_dict
 
@@ -117,6 +123,13 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     assert {run.data.tags["workbench.arm"] for run in children} == {"none", "mert"}
     recipe = yaml.safe_load((folder / "recipes" / "tiny-mert-seed0.yaml").read_text())
     assert recipe["encoder"]["name"] == "mert"
+
+    (table,) = (tiny_recipe.parent / "results" / "runs").glob("tiny-mert-seed0-*/table.json")
+    table.write_text(table.read_text().replace('"test-', '"other-'))
+    over = {"encoder.name": ["none", "mert"]}
+    again = plan_ablation(tiny_recipe, words[-1:], over, None, catalog)
+    with pytest.raises(WorkbenchError, match="not scored on the same items"):
+        gather(again, catalog)
 
 
 def test_only_figures_of_the_same_items_are_paired() -> None:

@@ -185,6 +185,10 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
                     ArmFigure(arms[ablation.arms[0]][0].name, row.system, row.role, compared)
                 )
     absent = sorted({line for group in tables.values() for t in group for line in t.absences()})
+    if unpaired and not figures:
+        raise WorkbenchError(
+            "the runs of the arms were not scored on the same items, so that they can't be paired"
+        )
     left_out = [*absent, *unpaired]
     return Outcome(ablation, runs, figures, held_out_scalars(runs), arm_curves(runs), left_out)
 

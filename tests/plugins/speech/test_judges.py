@@ -89,6 +89,18 @@ def test_a_recogniser_learns_to_write_down_what_it_hears(tmp_path: Path) -> None
     assert [loaded.transcribe(data.read(clip)[0]) for clip in held_out] == said
 
 
+def test_a_recogniser_is_trained_on_smoothed_spectra_where_asked() -> None:
+    options = RecogniserOptions(weights="random", size=SIZE, smoothing=0.7)
+    model = load_recogniser(options, seed=0)
+    assert model.smoothing == 0.7
+    wav = torch.randn(6, 8000)
+    torch.manual_seed(0)
+    smoothed = model.body.spectrum(wav, smoothing=1.0)
+    assert not torch.allclose(smoothed, model.body.spectrum(wav))
+    with pytest.raises(ValueError, match=r"smoothing = 2: must be from 0 to 1"):
+        RecogniserOptions(smoothing=2)
+
+
 def test_a_speaker_encoder_learns_to_tell_voices_apart(tmp_path: Path) -> None:
     data = corpus(tmp_path / "data")
     options = SpeakerOptions(weights="random", size=SIZE, dim=8, variety=0.0)
