@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from workbench.training.masked_prediction import SpectrumTeacher as SpectrumTeacher
     from workbench.training.masked_prediction import UnitTeacher as UnitTeacher
     from workbench.training.pretraining import overlap_by as overlap_by
+    from workbench.training.pretraining import reverberate_by as reverberate_by
     from workbench.training.pretraining import train_round as train_round
     from workbench.training.pretraining import vary_by as vary_by
     from workbench.training.session import Optimise as Optimise
@@ -281,6 +282,7 @@ _MODULES = {
     "SpectrumTeacher": "workbench.training.masked_prediction",
     "UnitTeacher": "workbench.training.masked_prediction",
     "overlap_by": "workbench.training.pretraining",
+    "reverberate_by": "workbench.training.pretraining",
     "train_round": "workbench.training.pretraining",
     "vary_by": "workbench.training.pretraining",
     "smooth_spectrum": "workbench.training.smoothing",

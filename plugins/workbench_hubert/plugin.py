@@ -48,9 +48,14 @@ class SpeechPretraining:
     variety: float = 0.0
     """Strength of random gain, equalisation and noise on what the encoder hears, while its teacher
     hears the clean audio; 0 for none."""
+    reverberation: float = 0.0
+    """Chance of a clip to be heard in a room, while its teacher hears it without; 0 for never."""
     overlap: float = 0.0
     """Chance of a clip to be spoken over, in part, by another of its batch, while its teacher hears
     the clip alone: WavLM's way; 0 for never."""
+    spectrum_weight: float = 0.0
+    """Weight of the loss on the clean log-mel spectrum, which the first round then predicts beside
+    the clusters: it teaches the convolutions sooner than clusters do. MERT does the like."""
     second_round: float = 0.35
     """Share of the steps that predict clusters of the model's own features."""
     second_round_layer: int = 3
@@ -60,10 +65,10 @@ class SpeechPretraining:
         for name in ("clusters", "mask_span"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 1")
-        for name in ("unmasked_weight", "variety", "second_round_layer"):
+        for name in ("unmasked_weight", "variety", "spectrum_weight", "second_round_layer"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be at least 0")
-        for name in ("mask_probability", "overlap", "second_round"):
+        for name in ("mask_probability", "reverberation", "overlap", "second_round"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be in [0, 1]")
 

@@ -10,13 +10,16 @@ from workbench import (
     AudioDataset,
     FrameGrid,
     HiddenStateFeatures,
+    LogMelFrames,
     Masking,
     MfccFrames,
     RecipeError,
+    SpectrumTeacher,
     TrainingSession,
     UnitTeacher,
     WaveformEncoder,
     overlap_by,
+    reverberate_by,
     train_round,
     vary_by,
 )
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from workbench_hubert.plugin import SpeechPretraining
+
+Teachers = dict[str, tuple[UnitTeacher | SpectrumTeacher, float]]
 
 
 def pretrain(
@@ -43,18 +48,24 @@ def pretrain(
     first = session.settings.steps - second
     grid = FrameGrid(encoder.sample_rate, encoder.hop, encoder.receptive_field)
     cepstra = MfccFrames(grid)
-    teacher = UnitTeacher(cepstra, cepstra.dim, options.clusters)
-    train_round(encoder, data, session, {"units": (teacher, 1.0)}, masking, vary, first, "first")
+    teachers: Teachers = {"units": (UnitTeacher(cepstra, cepstra.dim, options.clusters), 1.0)}
+    if options.spectrum_weight > 0:
+        mel = LogMelFrames(grid)
+        teachers["spectrum"] = (SpectrumTeacher(mel, mel.dim), options.spectrum_weight)
+    train_round(encoder, data, session, teachers, masking, vary, first, "first")
     if second:
         own = HiddenStateFeatures(copy.deepcopy(encoder), options.second_round_layer)
-        teacher = UnitTeacher(own, encoder.dim, options.clusters)
-        teachers = {"units": (teacher, 1.0)}
+        teachers = {"units": (UnitTeacher(own, encoder.dim, options.clusters), 1.0)}
         train_round(encoder, data, session, teachers, masking, vary, second, "second")
 
 
 def distortion(options: SpeechPretraining, sample_rate: int) -> Callable[[Tensor], Tensor] | None:
     """What happens to the audio ``[B, T]`` that the encoder hears, where anything does."""
-    parts = [overlap_by(options.overlap), vary_by(options.variety, sample_rate)]
+    parts = [
+        overlap_by(options.overlap),
+        reverberate_by(options.reverberation, sample_rate),
+        vary_by(options.variety, sample_rate),
+    ]
     chosen = [part for part in parts if part is not None]
     if not chosen:
         return None

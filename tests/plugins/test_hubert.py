@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,13 @@ def test_wrong_options_are_named() -> None:
 @FAMILIES
 def test_training_resumes_exactly_in_both_rounds(family: Family, tmp_path: Path) -> None:
     pretraining = SpeechPretraining(
-        clusters=8, second_round=0.5, second_round_layer=1, variety=1.0, overlap=0.5
+        clusters=8,
+        second_round=0.5,
+        second_round_layer=1,
+        variety=1.0,
+        reverberation=0.5,
+        overlap=0.5,
+        spectrum_weight=1.0,
     )
     build = partial(make, family, weights="random", pretraining=pretraining)
     check_resumed_training(build, tmp_path, [("first", 1), ("second", 0)], steps=4)
@@ -184,6 +191,26 @@ def test_training_predicts_hidden_units(tmp_path: Path) -> None:
     run.listeners = (lambda _phase, _step, scalars: losses.append(scalars["masked_units"]),)
     encoder.pretrain(prepare_tones(tmp_path / "data"), run)
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def test_the_first_round_predicts_the_clean_spectrum_too_where_asked(tmp_path: Path) -> None:
+    errors: list[float] = []
+    phases: set[str] = set()
+    pretraining = SpeechPretraining(
+        clusters=4, second_round=0.2, second_round_layer=1, spectrum_weight=2.0
+    )
+    encoder = make(HUBERT, weights="random", pretraining=pretraining)
+    run = session(tmp_path / "run", 50, batch_size=8)
+
+    def note(phase: str, _step: int, scalars: Mapping[str, float]) -> None:
+        if "masked_spectrum" in scalars:
+            errors.append(scalars["masked_spectrum"])
+            phases.add(phase)
+
+    run.listeners = (note,)
+    encoder.pretrain(prepare_tones(tmp_path / "data"), run)
+    assert sum(errors[-10:]) < 0.8 * sum(errors[:10])
+    assert phases == {"first"}
 
 
 @FAMILIES

@@ -11,6 +11,7 @@ from workbench import (
     SpectrumTeacher,
     UnitTeacher,
     overlap_by,
+    reverberate_by,
     vary_by,
 )
 
@@ -54,6 +55,24 @@ def test_variety_changes_sound_but_not_place() -> None:
     levels = 10 * (energy.sum(1) / wav.square().sum(1)).log10()
     assert float(levels.max() - levels.min()) > 3
     assert vary_by(0.0, 16_000) is None
+
+
+def test_rooms_answer_clicks_after_the_direct_sound_and_die_away() -> None:
+    torch.manual_seed(0)
+    wav = torch.zeros(400, 8000)
+    wav[:, 1000] = 1.0
+    reverberate = reverberate_by(0.5, 16_000)
+    assert reverberate is not None
+    answer = reverberate(wav) - wav
+    energy = answer.square()
+    assert float(energy[:, :1080].max()) < 1e-10  # nothing before, and 5 ms are the sound's alone
+    level = energy.sum(1).sqrt()
+    wet = level > 1e-3
+    assert 0.4 < float(wet.float().mean()) < 0.6
+    assert 0.15 < float(level[wet].min()) < float(level[wet].max()) < 0.71
+    early, late = energy[wet, 1080:2600].sum(1), energy[wet, 5600:7120].sum(1)
+    assert bool((late < 0.3 * early).all())
+    assert reverberate_by(0.0, 16_000) is None
 
 
 def test_overlap_adds_a_piece_of_another_clip_to_the_chosen_ones() -> None:

@@ -77,6 +77,31 @@ def vary_by(strength: float, sample_rate: int) -> Vary | None:
     return vary
 
 
+def reverberate_by(probability: float, sample_rate: int) -> Vary | None:
+    """A function that puts audio ``[B, T]`` into rooms, or None where ``probability`` is 0.
+
+    That share of the items is answered by noise that dies away with a time constant of 30 to
+    120 ms and begins 5 ms after the direct sound, 14 to 3 dB below it.
+    """
+    if probability <= 0:
+        return None
+    direct = sample_rate // 200
+    tail = round(0.48 * sample_rate)
+
+    def reverberate(wav: Tensor) -> Tensor:
+        batch, samples = wav.shape
+        decay = (0.03 + 0.09 * torch.rand(batch, 1)) * sample_rate
+        answer = torch.randn(batch, tail) * torch.exp(-torch.arange(tail) / decay)
+        answer[:, :direct] = 0.0
+        level = 0.2 + 0.5 * torch.rand(batch, 1)
+        level = level * (torch.rand(batch, 1) < probability) / answer.norm(dim=-1, keepdim=True)
+        size = samples + tail
+        response = 1.0 + torch.fft.rfft((answer * level).to(wav.device), n=size)
+        return torch.fft.irfft(torch.fft.rfft(wav, n=size) * response, n=size)[:, :samples]
+
+    return reverberate
+
+
 def overlap_by(probability: float) -> Vary | None:
     """A function that speaks over audio ``[B, T]``, or None where ``probability`` is 0.
 
