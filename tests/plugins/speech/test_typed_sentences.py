@@ -5,8 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmarks.typed_sentences import Typed, next_of_language, rates, read_sentences
-from workbench import Audio, TextFrontEnd
+from benchmarks.typed_sentences import (
+    Typed,
+    draw_sentences,
+    next_of_language,
+    rates,
+    read_sentences,
+)
+from workbench import Audio, Context, TextFrontEnd, load_catalog
 
 
 class Deaf:
@@ -26,6 +32,19 @@ def test_there_are_fifty_that_can_be_read() -> None:
     for typed in sentences:
         assert len(front_end.encode(typed.text, typed.language)) > 5
         assert max(front_end.encode(typed.text, typed.language)) < front_end.size
+
+
+def test_drawn_sentences_are_known_words_that_no_training_holds() -> None:
+    context = Context(load_catalog(), "cpu", 0)
+    drawn = draw_sentences(context, 50, 0)
+    assert len(drawn) == 50
+    assert drawn != draw_sentences(context, 50, 1)
+    options = {"train": 2000, "validation": 0, "test": 0}
+    corpus = context.build("corpus", "synthetic-speech", options)
+    learnt = {example.text for example in corpus.examples("train")}
+    words = {word for text in learnt for word in text.split()}
+    assert not {typed.text for typed in drawn} & learnt
+    assert {word for t in drawn if t.language != "cmn" for word in t.text.split()} <= words
 
 
 def test_the_floor_is_another_sentence_of_the_language() -> None:
