@@ -30,6 +30,14 @@ def data(tmp_path: Path) -> AudioDataset:
     return prepare(tmp_path, recordings(), 16000, 1, "fingerprint")
 
 
+def test_filling_is_the_share_of_crops_that_is_audio(data: AudioDataset) -> None:
+    assert data.filling("train", 8000) == 1.0
+    expected = 1 / 3 * 16000 / 24000 + 2 / 3  # crops are drawn in proportion to length
+    assert data.filling("train", 24000) == pytest.approx(expected)
+    padded = [(data.crops("train", 1, 24000, 0, step).lengths[0]) for step in range(400)]
+    assert sum(padded) / 400 / 24000 == pytest.approx(expected, abs=0.03)
+
+
 def test_everything_comes_at_one_rate_and_channel_count(data: AudioDataset) -> None:
     lengths = {clip.example.id: clip.samples for clip in data.clips("train")}
     assert lengths == {"mono": 16000, "stereo 44.1": 32000}

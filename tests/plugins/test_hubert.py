@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,17 @@ def test_the_first_round_predicts_the_clean_spectrum_too_where_asked(tmp_path: P
     encoder.pretrain(prepare_tones(tmp_path / "data"), run)
     assert sum(errors[-10:]) < 0.8 * sum(errors[:10])
     assert phases == {"first"}
+
+
+def test_crops_with_much_silence_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = prepare_tones(tmp_path / "data")  # pieces of 3 s
+    pretraining = SpeechPretraining(clusters=4, second_round=0.0)
+    for seconds, told in ((3.0, False), (4.0, True)):
+        run = session(tmp_path / str(seconds), 1)
+        run.settings = replace(run.settings, segment_seconds=seconds)
+        caplog.clear()
+        make(HUBERT, weights="random", pretraining=pretraining).pretrain(data, run)
+        assert ("only 75 % of the crops is audio" in caplog.text) is told
 
 
 @FAMILIES

@@ -98,6 +98,11 @@ class AudioDataset:
             self._chances[split] /= self._chances[split].sum()
         return self._chances[split]
 
+    def filling(self, split: Split, samples: int) -> float:
+        """Share of crops of so many samples that is audio; silence fills up short recordings."""
+        lengths = np.array([clip.samples for clip in self._clips[split]])
+        return float(self.chances(split) @ np.minimum(lengths / samples, 1.0))
+
     def crops(
         self,
         split: Split,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,6 +15,12 @@ from workbench.audio.signal import resample_in_graph
 from workbench.training.masked_prediction import MaskedPrediction, Masking, Teacher
 from workbench.training.session import TrainingSession
 
+logger = logging.getLogger("workbench.training")
+
+FULL_CROPS = 0.9
+"""Share of the crops that should be audio. With a quarter of silence, which is easily predicted
+and which recordings that are heard whole don't have, a small HuBERT's frames told .44 of the
+phones' entropy after 600 steps; without, .53."""
 CLUSTER_SECONDS = 240.0
 """Audio that teachers are fitted on."""
 _CLUSTER_BATCH = 8
@@ -38,6 +45,13 @@ def train_round(
     ``steps`` is the session's count where None. A round that was interrupted goes on from its last
     checkpoint, which holds the fitted teachers too. Leaves the encoder in eval mode.
     """
+    filling = data.filling("train", round(session.settings.segment_seconds * data.sample_rate))
+    if filling < FULL_CROPS:
+        logger.warning(
+            "%s: only %.0f %% of the crops is audio, the rest silence after short recordings: "
+            "take longer recordings, or lower training.segment_seconds (now %g)",
+            session.title, 100 * filling, session.settings.segment_seconds,
+        )  # fmt: skip
     encoder.to(session.device).requires_grad_(True).train()
     for number, (teacher, _) in enumerate(teachers.values()):
         generator = torch.Generator().manual_seed(session.seed + number)
