@@ -11,6 +11,7 @@ from workbench import AudioError, Catalog, read_audio
 from workbench.api.errors import RecipeError, WorkbenchError
 from workbench.api.types import Wish
 from workbench.evaluation.table import ResultTable
+from workbench.pipeline.evaluate import kept
 from workbench.pipeline.report import RunReport
 from workbench.pipeline.run import run_recipe
 from workbench.pipeline.trained import open_run
@@ -174,3 +175,14 @@ def test_prompts_are_encoded_without_what_follows_them(
     monkeypatch.setattr(generation, "hear_alone", watched)
     run(tiny_recipe, catalog)
     assert heard == [16000, 16000, 16000]
+
+
+def test_figures_are_made_anew_where_the_files_behind_a_metric_have_changed(
+    tiny_recipe: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the weights of an embedded judge are replaced by others of the same version."""
+    run(tiny_recipe, catalog)
+    before = kept._stamp
+    monkeypatch.setattr(kept, "_stamp", lambda path: [*before(path), "another file"])
+    stages = run(tiny_recipe, catalog).stages
+    assert [stage.name for stage in stages if not stage.reused] == ["evaluation"]

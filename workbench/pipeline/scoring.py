@@ -25,6 +25,7 @@ from workbench.evaluation.table import ResultTable
 from workbench.host.fields import plain
 from workbench.lm.training import score_sequences
 from workbench.lm.transformer import TransformerLM
+from workbench.pipeline.evaluate.kept import metric_key
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.generation import Generated, at_limit
 from workbench.pipeline.store import StageFolder
@@ -56,7 +57,7 @@ def evaluate_generated(
     slots = metric_slots(experiment, task)
     inputs = {
         "generation": output.key,
-        "metrics": [experiment.identity("metric", slot) for slot in slots],
+        "metrics": [metric_key(experiment.catalog, slot, experiment.recipe.seed) for slot in slots],
         **({"arrived": sorted(arrived)} if arrived else {}),
     }
 
