@@ -171,6 +171,24 @@ def test_a_second_run_reuses_everything(
     assert all(stage.reused for stage in again.stages)
 
 
+def test_a_model_may_have_steps_of_its_own(recipe: Path, catalog: Catalog) -> None:
+    steps = ("codec.training.steps=0", "lm.steps={nar: 2}", "lm.snapshots=[1]")
+    report = run(recipe, catalog, *steps, "lm.training.steps=3", "evaluation.snapshot_items=2")
+    models = json.loads((report.folder / "run.json").read_text())["models"]["language_models"]
+    folders = {role: Path(weights).parent for role, weights in models.items()}
+    done = {role: json.loads((path / "done.json").read_text()) for role, path in folders.items()}
+    assert {role: facts["steps"] for role, facts in done.items()} == {"ar": 3, "nar": 2}
+    assert (folders["ar"] / "snapshots" / "1").exists()
+    assert not (folders["nar"] / "snapshots").exists()  # at every point it is the finished one
+    assert report.learning is not None
+    assert list(report.learning.steps.values()) == [1, 3]
+
+    with pytest.raises(RecipeError, match=r"lm\.steps\.lm: the task's models are ar, nar"):
+        run(recipe, catalog, *PLAIN, "lm.steps={lm: 2}")
+    with pytest.raises(RecipeError, match=r"lm\.steps\.nar = -1: must be at least 0"):
+        run(recipe, catalog, *PLAIN, "lm.steps={nar: -1}")
+
+
 def test_a_typed_text_is_spoken_in_the_voice_of_a_file(
     spoken: tuple[Path, str], recipe: Path, catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:

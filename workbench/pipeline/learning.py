@@ -109,9 +109,10 @@ def score_snapshots(
 
 def _snapshot(experiment: Experiment, models: LanguageModels, steps: int) -> Mapping[str, Any]:
     """What generates with the models as they were after ``steps``."""
-    sampling = experiment.recipe.lm.sampling
-    folders = {role: snapshot_folder(stage, steps) for role, stage in models.stages.items()}
-    return {
-        role: generator_for(load_model(folder, experiment.device), sampling)
-        for role, folder in folders.items()
-    }
+    section = experiment.recipe.lm
+    generators = {}
+    for role, stage in models.stages.items():
+        kept = section.snapshots_of(role)
+        model = load_model(snapshot_folder(stage, steps), experiment.device) if kept else None
+        generators[role] = generator_for(model or models.by_role[role], section.sampling)
+    return generators

@@ -20,6 +20,7 @@ from workbench.api.protocols import (
     TrainableCodec,
     TrainableEncoder,
 )
+from workbench.api.settings import TrainingSettings
 from workbench.api.types import Sequence, Split
 from workbench.audio.dataset import AudioDataset
 from workbench.codec.fewer import use_codebooks
@@ -89,7 +90,7 @@ def _train_teacher(
     require_split(data, "train", f"training the encoder {slot.name!r}")
     inputs = {
         "encoder": experiment.identity("semantic_encoder", slot, encoder),
-        "training": training_inputs(slot),
+        "training": training_inputs(slot.training),
         "corpus": corpus_key,
         "seed": experiment.recipe.seed,
     }
@@ -136,7 +137,7 @@ def train_codec(
         **heard,
         "codec": experiment.identity("codec", slot, codec),
         "teacher_weights": [teacher.slot.weight for teacher in teachers],
-        "training": training_inputs(slot),
+        "training": training_inputs(slot.training),
         "seed": experiment.recipe.seed,
     }
     trained = experiment.store.stage("codec", inputs).done
@@ -180,7 +181,11 @@ def train_language_models(
 ) -> LanguageModels:
     """The task's language models, trained on the training split's codes."""
     models, stages = {}, {}
-    for role, config in language_model_configs(experiment, task, codec).items():
+    configs = language_model_configs(experiment, task, codec)
+    if unknown := set(experiment.recipe.lm.steps) - set(configs):
+        roles = ", ".join(configs)
+        raise RecipeError([f"lm.steps.{role}: the task's models are {roles}" for role in unknown])
+    for role, config in configs.items():
         stage = _train_language_model(experiment, task, role, config, tokens, tokens_key, codec)
         models[role] = load_model(stage.path / "weights", experiment.device)
         stages[role] = stage
@@ -198,22 +203,23 @@ def _train_language_model(
 ) -> StageFolder:
     recipe = experiment.recipe
     section = recipe.lm
+    settings, snapshots = section.training_of(role), section.snapshots_of(role)
     codec_key = weights_key(codec)
     start = starting_weights(task, section.init, role, codec_key)
     inputs = {
         "task": experiment.identity("task", recipe.task),
         "role": role,
         "config": asdict(config),
-        "training": training_inputs(section),
+        "training": training_inputs(settings),
         "init": weights_key(start and load_model(start)),
         "tokens": tokens_key,
         "seed": recipe.seed,
-        **({"snapshots": section.snapshots} if section.snapshots else {}),
+        **({"snapshots": snapshots} if snapshots else {}),
         **({"pool": section.pool} if section.pool > 1 else {}),
     }
 
     def build(folder: StageFolder) -> dict[str, object]:
-        session = experiment.session(folder, section.training, f"lm/{role}")
+        session = experiment.session(folder, settings, f"lm/{role}")
         model = build_model(config, recipe.seed, start).to(session.device)
         local = session.round_batch_size // session.world
         shard = (session.rank, session.world)
@@ -224,15 +230,15 @@ def _train_language_model(
         validate = (lambda: held_out_loss(model, held_out)) if held_out else None
         keep = {
             steps: partial(save_model, model, snapshot_folder(folder, steps))
-            for steps in section.snapshots
+            for steps in snapshots
             if session.rank == 0
         }
-        trainee = LMTrainee(model, section.training)
+        trainee = LMTrainee(model, settings)
         session.fit(trainee, batches, validate=validate, keep=keep)
         if session.rank == 0:
             save_model(model, folder.path / "weights")
             (folder.path / "weights" / CODEC_KEY).write_text(codec_key)
-        return {"steps": section.training.steps, "parameters": count_parameters(model)}
+        return {"steps": settings.steps, "parameters": count_parameters(model)}
 
     return experiment.stage(f"lm/{role}", inputs, build, parallel=True)
 
@@ -290,10 +296,9 @@ UNFELT = ("checkpoint_seconds", "log_every", "validate_every", "health_every")
 """Training settings that leave the result as it is."""
 
 
-def training_inputs(slot: Any) -> dict[str, Any]:
+def training_inputs(settings: TrainingSettings) -> dict[str, Any]:
     """The training settings that change the result."""
-    settings: dict[str, Any] = asdict(slot.training)
-    return {k: v for k, v in settings.items() if k not in UNFELT}
+    return {k: v for k, v in asdict(settings).items() if k not in UNFELT}
 
 
 def count_parameters(model: Any) -> int:

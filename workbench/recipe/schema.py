@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -59,6 +59,9 @@ class LMSection:
     """Size and shape of each model."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
     """Training of each model; `batch_size` counts sequences, `segment_seconds` is not used."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """Training steps of single models by role, where they differ from `training.steps`, as in
+    `{nar: 1500}`."""
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     """How codes are drawn when generating."""
     pool: int = 1
@@ -67,14 +70,25 @@ class LMSection:
     snapshots: list[int] = field(default_factory=list)
     """Numbers of training steps after which a copy of each model is kept, its running average where
     `training.ema_decay` is set, and scored: how the results come about. The finished model is the
-    last point of the curve, and the one that all other figures are of."""
+    last point of the curve, and the one that all other figures are of. Models that have `steps` of
+    their own are finished at every point."""
 
     def __post_init__(self) -> None:
         check(self.pool >= 1, "pool", self.pool, "at least 1")
+        for role, steps in self.steps.items():
+            check(steps >= 0, f"steps.{role}", steps, "at least 0")
         rising = self.snapshots == sorted(set(self.snapshots))
         inside = all(1 <= steps < self.training.steps for steps in self.snapshots)
         must = f"rising numbers of at least 1 and below training.steps {self.training.steps}"
         check(rising and inside, "snapshots", self.snapshots, must)
+
+    def training_of(self, role: str) -> TrainingSettings:
+        """Training of the model of one role."""
+        return replace(self.training, steps=self.steps.get(role, self.training.steps))
+
+    def snapshots_of(self, role: str) -> list[int]:
+        """When the model of one role is kept."""
+        return [] if role in self.steps else self.snapshots
 
 
 @dataclass

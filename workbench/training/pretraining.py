@@ -111,7 +111,8 @@ def reverberate_by(probability: float, sample_rate: int) -> Vary | None:
         level = level * (torch.rand(batch, 1) < probability) / answer.norm(dim=-1, keepdim=True)
         size = samples + tail
         response = 1.0 + torch.fft.rfft((answer * level).to(wav.device), n=size)
-        return torch.fft.irfft(torch.fft.rfft(wav, n=size) * response, n=size)[:, :samples]
+        answered: Tensor = torch.fft.irfft(torch.fft.rfft(wav, n=size) * response, n=size)
+        return answered[:, :samples]
 
     return reverberate
 
