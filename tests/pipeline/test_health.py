@@ -23,7 +23,6 @@ from workbench.pipeline.models import training_inputs
 from workbench.pipeline.report import RunReport, write_plots, write_report
 from workbench.pipeline.run import run_recipe
 from workbench.recipe.load import load_recipe
-from workbench.recipe.schema import CodecSlot
 from workbench.tracking import Tracker
 from workbench.training.doctor.diagnosis import Health, health_json, health_markdown, health_text
 from workbench.training.session import Optimise
@@ -205,9 +204,7 @@ def noted(results: Path) -> tuple[str, dict[str, Any], dict[str, str]]:
 
 
 def test_how_often_the_doctor_looks_changes_no_stage() -> None:
-    often, never = (
-        CodecSlot(training=TrainingSettings(steps=3, health_every=every)) for every in (1, 0)
-    )
+    often, never = (TrainingSettings(steps=3, health_every=every) for every in (1, 0))
     assert training_inputs(often) == training_inputs(never)
     with pytest.raises(ValueError, match="health_every = -1"):
         TrainingSettings(health_every=-1)
