@@ -13,9 +13,10 @@ from workbench import Catalog, RecipeError, WorkbenchError
 from workbench.cli.ablate import parse_over
 from workbench.cli.main import build_app
 from workbench.evaluation.statistics import mean_figure
-from workbench.evaluation.table import ResultTable, Row
+from workbench.evaluation.table import ResultTable, Role, Row
 from workbench.pipeline.ablation import (
     _same_items,
+    arm_groups,
     failures,
     gather,
     plan_ablation,
@@ -94,7 +95,7 @@ def test_jobs_run_and_failures_are_named(
 
 def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Catalog) -> None:
     words = ["ablate", str(tiny_recipe), "--over", "encoder.name=none,mert", "--jobs", "2"]
-    words.append("codec.training.validate_every=3")
+    words += ["evaluation.by=[domain]", "codec.training.validate_every=3"]
     done = CliRunner().invoke(build_app(catalog), words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "mel-distance of “generated”: none " in done.output
@@ -105,11 +106,13 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     for figure in found["figures"]:
         arm = figure["arms"]["mert"]
         assert arm["difference"] == pytest.approx(arm["second"] - arm["first"])
+    assert found["groups"]["domain"]["music"] == found["figures"], "all items are of one group"
     held_out = {(s["stage"], s["name"]): s["values"] for s in found["held_out"]}
     assert set(held_out["codec", "validation_mel"]) == {"none", "mert"}
     page = (folder / "ablation.html").read_text()
     assert "mert: generated" in page
     assert page.count("data:audio/flac") >= 3
+    assert "By domain" in page
     assert "| mert |" in (folder / "ablation.md").read_text()
 
     from mlflow.tracking import MlflowClient
@@ -118,6 +121,8 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     parent = (folder / "mlflow.txt").read_text()
     values = client.get_run(parent).data.metrics
     assert "ablation/mel-distance/generated/mert/difference" in values
+    whole = values["ablation/mel-distance/generated/mert/difference"]
+    assert values["groups/domain/music/mel-distance/generated/mert/difference"] == whole
     experiment = client.get_run(parent).info.experiment_id
     children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
     assert {run.data.tags["workbench.arm"] for run in children} == {"none", "mert"}
@@ -127,9 +132,44 @@ def test_arms_run_side_by_side_and_are_compared(tiny_recipe: Path, catalog: Cata
     (table,) = (tiny_recipe.parent / "results" / "runs").glob("tiny-mert-seed0-*/table.json")
     table.write_text(table.read_text().replace('"test-', '"other-'))
     over = {"encoder.name": ["none", "mert"]}
-    again = plan_ablation(tiny_recipe, words[-1:], over, None, catalog)
+    again = plan_ablation(tiny_recipe, words[-2:], over, None, catalog)
     with pytest.raises(WorkbenchError, match="not scored on the same items"):
         gather(again, catalog)
+
+
+def test_arms_are_compared_group_by_group(tmp_path: Path) -> None:
+    """Over each group's items as over a set of their own; one item alone is no group."""
+    languages = {"a": "en", "b": "en", "c": "en", "d": "es", "e": "es", "f": "cmn"}
+    noted = [
+        {"id": item, "example": {"id": item, "split": "test", "language": language}}
+        for item, language in languages.items()
+    ]
+    (tmp_path / "items.json").write_text(json.dumps(noted))
+
+    def table(ceiling: float, **scores: float) -> ResultTable:
+        words = dict(zip(scores, (4.0, 1.0, 2.0, 5.0, 3.0, 2.0), strict=True))
+
+        def row(system: str, role: Role, values: dict[str, float]) -> Row:
+            return Row(system, role, {"wer": mean_figure("wer", values, False, weights=words)})
+
+        trip = row("codec round trip", "ceiling", dict.fromkeys(scores, ceiling))
+        return ResultTable((row("generated", "result", scores), trip))
+
+    tables = {
+        "first": [table(0.1, a=0.5, b=1.0, c=0.8, d=0.4, e=0.6, f=1.0)],
+        "second": [table(0.2, a=0.3, b=0.4, c=0.9, d=0.3, e=0.7, f=0.5)],
+    }
+    (found,) = arm_groups(tables, ["language"], tmp_path)
+    assert found.by == "language"
+    assert [len(found.figures[group]) for group in ("en", "es", "cmn")] == [3, 3, 0]
+    result, beyond, _ = (figure.comparisons["second"] for figure in found.figures["en"])
+    assert result.items == 3
+    assert result.first == pytest.approx((4 * 0.5 + 1.0 + 2 * 0.8) / 7)
+    assert result.second == pytest.approx((4 * 0.3 + 0.4 + 2 * 0.9) / 7)
+    assert beyond.first == pytest.approx(result.first - 0.1)
+    assert beyond.second == pytest.approx(result.second - 0.2)
+    spanish = found.figures["es"][0].comparisons["second"]
+    assert spanish.second == pytest.approx((5 * 0.3 + 3 * 0.7) / 8)
 
 
 def test_only_figures_of_the_same_items_are_paired() -> None:

@@ -11,9 +11,11 @@ from typing import Any
 from workbench.api.errors import RecipeError, WorkbenchError
 from workbench.api.types import Figure
 from workbench.evaluation.arms import ArmComparison, beyond, compare_arms
+from workbench.evaluation.groups import break_down, labels
 from workbench.evaluation.table import ResultTable, Role
 from workbench.host.catalog import Catalog
 from workbench.pipeline.comparison import COMPARED, Run, find_run
+from workbench.pipeline.evaluate.of_run import noted_examples
 from workbench.pipeline.experiment import Experiment
 from workbench.pipeline.learning import FILE as LEARNING
 from workbench.pipeline.learning import LearningCurve
@@ -65,6 +67,11 @@ class ArmFigure:
     role: Role
     comparisons: Mapping[str, ArmComparison]
 
+    @property
+    def items(self) -> int:
+        """How many items it was scored on."""
+        return next(iter(self.comparisons.values())).items
+
 
 @dataclass(frozen=True)
 class HeldOutScalar:
@@ -88,6 +95,14 @@ class ArmCurve:
 
 
 @dataclass(frozen=True)
+class ArmGroups:
+    """An ablation's figures by group of items, as the recipe's ``evaluation.by`` has them."""
+
+    by: str
+    figures: Mapping[str, Sequence[ArmFigure]]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an ablation found; ``runs`` holds each arm's runs by seed."""
 
@@ -96,6 +111,7 @@ class Outcome:
     figures: Sequence[ArmFigure]
     scalars: Sequence[HeldOutScalar]
     curves: Sequence[ArmCurve] = ()
+    groups: Sequence[ArmGroups] = ()
     left_out: Sequence[str] = ()
 
 
@@ -164,10 +180,37 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
         written = load_recipe(run.path, [], catalog)
         folder = run_folder(Experiment(written, catalog, written.device))
         runs[run.arm].append(find_run(str(folder), Path(written.results)))
-    first = runs[ablation.arms[0]]
     tables = {arm: [run.table for run in group] for arm, group in runs.items()}
+    figures, unpaired = arm_figures(tables)
+    absent = sorted({line for group in tables.values() for t in group for line in t.absences()})
+    if unpaired and not figures:
+        raise WorkbenchError(
+            "the runs of the arms were not scored on the same items, so that they can't be paired"
+        )
+    by = ablation.runs[0].recipe.evaluation.by if figures else ()
+    return Outcome(
+        ablation,
+        runs,
+        figures,
+        held_out_scalars(runs),
+        arm_curves(runs),
+        arm_groups(tables, by, runs[ablation.arms[0]][0].folder),
+        left_out=[*absent, *unpaired],
+    )
+
+
+ArmTables = Mapping[str, Sequence[ResultTable]]
+"""By arm, the tables of its runs."""
+
+
+def arm_figures(tables: ArmTables) -> tuple[list[ArmFigure], list[str]]:
+    """The arms compared in all figures with a score for each item; in words, which could not be.
+
+    A result's figure also counts beyond each run's own round trip, where that was scored too.
+    """
     figures, unpaired = [], []
-    for row in [row for role in COMPARED for row in first[0].table.of_role(role)]:
+    first = next(iter(tables))
+    for row in [row for role in COMPARED for row in tables[first][0].of_role(role)]:
         for name, figure in row.figures.items():
             if figure.per_item is None:
                 continue
@@ -179,18 +222,31 @@ def gather(ablation: Ablation, catalog: Catalog) -> Outcome:
             found = [_figures(tables, row.system, name)]
             if row.system == GENERATED and _same_items(tables, [row.system, ROUND_TRIP], name):
                 found.append(_beyond(tables, row.system, name))
-            for arms in found:
-                compared = _against_first(arms)
-                figures.append(
-                    ArmFigure(arms[ablation.arms[0]][0].name, row.system, row.role, compared)
-                )
-    absent = sorted({line for group in tables.values() for t in group for line in t.absences()})
-    if unpaired and not figures:
-        raise WorkbenchError(
-            "the runs of the arms were not scored on the same items, so that they can't be paired"
-        )
-    left_out = [*absent, *unpaired]
-    return Outcome(ablation, runs, figures, held_out_scalars(runs), arm_curves(runs), left_out)
+            figures += [
+                ArmFigure(arms[first][0].name, row.system, row.role, _against_first(arms))
+                for arms in found
+            ]
+    return figures, unpaired
+
+
+def arm_groups(tables: ArmTables, by: Sequence[str], folder: Path) -> list[ArmGroups]:
+    """The arms compared over each group of items; the run in ``folder`` tells of its items.
+
+    What a group has of one item alone is left out, since no interval tells how far it is by chance.
+    """
+    made = []
+    for field in by:
+        groups = labels(noted_examples(folder), field)
+        broken = {
+            arm: [break_down(table, field, groups).tables for table in several]
+            for arm, several in tables.items()
+        }
+        figures = {}
+        for group in sorted(set(groups.values())):
+            found, _ = arm_figures({arm: [t[group] for t in ts] for arm, ts in broken.items()})
+            figures[group] = [figure for figure in found if figure.items > 1]
+        made.append(ArmGroups(field, figures))
+    return made
 
 
 def arm_curves(runs: Mapping[str, Sequence[Run]]) -> list[ArmCurve]:
@@ -247,9 +303,7 @@ ArmFigures = Mapping[str, list[Figure]]
 """By arm, a figure of each of its runs."""
 
 
-def _same_items(
-    tables: Mapping[str, Sequence[ResultTable]], systems: Sequence[str], name: str
-) -> bool:
+def _same_items(tables: ArmTables, systems: Sequence[str], name: str) -> bool:
     """Whether every run has this figure of all these systems, for one and the same items.
 
     Some figures are of those items only where something was heard.
@@ -259,11 +313,11 @@ def _same_items(
     return len(items) == 1 and None not in items
 
 
-def _figures(tables: Mapping[str, Sequence[ResultTable]], system: str, name: str) -> ArmFigures:
+def _figures(tables: ArmTables, system: str, name: str) -> ArmFigures:
     return {arm: [t.figure(system, name) for t in group] for arm, group in tables.items()}
 
 
-def _beyond(tables: Mapping[str, Sequence[ResultTable]], system: str, name: str) -> ArmFigures:
+def _beyond(tables: ArmTables, system: str, name: str) -> ArmFigures:
     """The figure beyond each run's own round trip."""
     return {
         arm: [beyond(t.figure(system, name), t.figure(ROUND_TRIP, name)) for t in group]

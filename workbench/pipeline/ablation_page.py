@@ -13,7 +13,7 @@ from markupsafe import Markup
 from workbench.evaluation.arms import ArmComparison, sentence
 from workbench.evaluation.statistics import Interval
 from workbench.evaluation.table import number
-from workbench.pipeline.ablation import ArmFigure, Outcome
+from workbench.pipeline.ablation import ArmFigure, ArmGroups, Outcome
 from workbench.pipeline.comparison import COMPARED, Run
 from workbench.pipeline.listening import ListeningItem, Version, players, read_index
 from workbench.pipeline.page import render
@@ -34,6 +34,16 @@ class CurveTable:
     lines: Mapping[str, Curve]
 
 
+@dataclass(frozen=True)
+class GroupTable:
+    """One figure of one system: a row for each group of items."""
+
+    title: str
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def write_outcome(outcome: Outcome) -> Path:
     """Write the page, and beside it the same as Markdown and JSON; returns the page."""
     folder = outcome.ablation.folder
@@ -50,6 +60,7 @@ def write_outcome(outcome: Outcome) -> Path:
         sentences=sentences(outcome),
         tables=tables(outcome),
         curves=curve_tables(outcome),
+        groups={section.by: group_tables(outcome, section) for section in outcome.groups},
         left_out=outcome.left_out,
         scalars=scalar_rows(outcome),
         players=heard,
@@ -105,9 +116,7 @@ def curve_tables(outcome: Outcome) -> list[CurveTable]:
             size = max(map(abs, means.values())) or 1.0
             row = [f"{steps}{' (headline)' if steps == curve.headline else ''}"]
             row += [number(mean, size) for mean in means.values()]
-            for found in comparisons.values():
-                ratio, ends = found.ratio, found.ratio_interval
-                row.append(_with_interval(ratio, ends, ratio) if ratio and ends else "-")
+            row += [_ratio(found) or "-" for found in comparisons.values()]
             rows.append(row)
             for arm, mean in means.items():
                 lines[arm].append((steps, mean))
@@ -118,6 +127,27 @@ def curve_tables(outcome: Outcome) -> list[CurveTable]:
         plot = Markup(inline_svg(arms_figure(lines, curve.figure), label))
         made.append(CurveTable(curve.figure, caption, heads, rows, plot, lines))
     return made
+
+
+def group_tables(outcome: Outcome, section: ArmGroups) -> list[GroupTable]:
+    """A table for each figure of each system: groups in rows, arms and their ratios in columns."""
+    first, *later = outcome.ablation.arms
+    rows: dict[str, list[list[str]]] = {}
+    for group, figures in section.figures.items():
+        for figure in figures:
+            base = next(iter(figure.comparisons.values()))
+            means = [base.first, *(found.second for found in figure.comparisons.values())]
+            size = max(map(abs, means)) or 1.0
+            row = [group, str(figure.items), *(number(mean, size) for mean in means)]
+            for found in figure.comparisons.values():
+                gap = _with_interval(found.difference, found.difference_interval, size)
+                row += [gap, _ratio(found) or "-"]
+            rows.setdefault(f"{figure.figure}, {figure.system}", []).append(row)
+    heads = [section.by, "items", first, *later]
+    heads += [text for arm in later for text in (f"{arm} - {first}", f"{first} / {arm}")]
+    seeds = len(outcome.runs[first])
+    caption = f"means over {seeds} seed{'s' if seeds > 1 else ''}, 95 % intervals"
+    return [GroupTable(title, caption, heads, found) for title, found in rows.items()]
 
 
 def scalar_rows(outcome: Outcome) -> list[dict[str, str]]:
@@ -140,9 +170,7 @@ def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
     for arm, found in figure.comparisons.items():
         own = ", ".join(number(b, size) for _, b in found.by_seed)
         gap = _with_interval(found.difference, found.difference_interval, size)
-        ratio = ""
-        if found.ratio is not None and found.ratio_interval is not None:
-            ratio = _with_interval(found.ratio, found.ratio_interval, found.ratio)
+        ratio = _ratio(found)
         verdict = {1: "clearly worse", 2: "clearly better", None: "no clear difference"}
         rows.append(_row(arm, number(found.second, size), own, gap, ratio, verdict[found.better]))
     return rows
@@ -151,6 +179,12 @@ def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
 def _row(*cells: str) -> dict[str, str]:
     names = ("arm", "value", "seeds", "difference", "ratio", "verdict")
     return dict(zip(names, cells, strict=True))
+
+
+def _ratio(found: ArmComparison) -> str:
+    if found.ratio is None or found.ratio_interval is None:
+        return ""
+    return _with_interval(found.ratio, found.ratio_interval, found.ratio)
 
 
 def _with_interval(value: float, interval: Interval, size: float) -> str:
@@ -175,6 +209,11 @@ def markdown(outcome: Outcome) -> str:
             "|---" * 6 + "|",
         ]
         lines += ["| " + " | ".join(row.values()) + " |" for row in table["rows"]]
+    for section in outcome.groups:
+        for part in group_tables(outcome, section):
+            lines += ["", f"## {part.title}, by {section.by}", "", f"{part.caption}.", ""]
+            lines += ["| " + " | ".join(part.heads) + " |", "|---" * len(part.heads) + "|"]
+            lines += ["| " + " | ".join(row) + " |" for row in part.rows]
     rows = scalar_rows(outcome)
     if rows:
         lines += ["", "## Held-out scalars at the end of training, means over seeds", ""]
@@ -205,14 +244,22 @@ def plain(outcome: Outcome) -> dict[str, Any]:
             }
             for curve in outcome.curves
         ],
-        "figures": [
-            {
-                "figure": figure.figure,
-                "system": figure.system,
-                "arms": {arm: _plain(found) for arm, found in figure.comparisons.items()},
+        "figures": [_plain_figure(figure) for figure in outcome.figures],
+        "groups": {
+            section.by: {
+                group: [_plain_figure(figure) for figure in figures]
+                for group, figures in section.figures.items()
             }
-            for figure in outcome.figures
-        ],
+            for section in outcome.groups
+        },
+    }
+
+
+def _plain_figure(figure: ArmFigure) -> dict[str, Any]:
+    return {
+        "figure": figure.figure,
+        "system": figure.system,
+        "arms": {arm: _plain(found) for arm, found in figure.comparisons.items()},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -32,10 +33,10 @@ class AblationRecord:
 
     def finish(self, outcome: Outcome, page: Path) -> None:
         """Log the comparisons and the page, and close the run."""
-        for figure in outcome.figures:
-            for arm, found in figure.comparisons.items():
-                seeds = len(found.by_seed)  # more seeds are another point of the same curve
-                self.tracker.log_step("ablation", seeds, _metrics(figure, arm, found))
+        self._log("ablation", outcome.figures)
+        for section in outcome.groups:
+            for group, figures in section.figures.items():
+                self._log(f"groups/{section.by}/{group}", figures)
         for curve in outcome.curves:
             for steps, comparisons in curve.points.items():
                 for arm, found in comparisons.items():
@@ -48,13 +49,16 @@ class AblationRecord:
         self.tracker.log_text(yaml.safe_dump(choices, sort_keys=False), "arms.yaml")
         self.tracker.finish()
 
+    def _log(self, name: str, figures: Sequence[ArmFigure]) -> None:
+        for figure in figures:
+            for arm, found in figure.comparisons.items():
+                seeds = len(found.by_seed)  # more seeds are another point of the same curve
+                values = _arm_values(f"{figure.figure}/{figure.system}", arm, found)
+                self.tracker.log_step(name, seeds, values)
+
     def fail(self) -> None:
         """Close the run as failed."""
         self.tracker.finish("FAILED")
-
-
-def _metrics(figure: ArmFigure, arm: str, found: ArmComparison) -> dict[str, float]:
-    return _arm_values(f"{figure.figure}/{figure.system}", arm, found)
 
 
 def _arm_values(name: str, arm: str, found: ArmComparison) -> dict[str, float]:

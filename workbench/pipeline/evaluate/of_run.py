@@ -40,15 +40,14 @@ def note_items(output: Generated, folder: Path) -> None:
     save_file(codes, folder / CODES)
 
 
+def noted_examples(folder: Path) -> dict[str, Example]:
+    """What a run's folder says of its items."""
+    return {entry["id"]: Example(**entry["example"]) for entry in _noted(folder)}
+
+
 def run_systems(folder: Path, rate: int = 0, items: int | None = None) -> list[FileSystem]:
     """The systems of a run, over its first ``items``."""
-    path = folder / ITEMS
-    if not path.exists():
-        raise WorkbenchError(
-            f"run {folder.name} has not noted its items: it has no generated audio, or an earlier "
-            f"version made it. `workbench run {folder / 'recipe.yaml'}` reuses its stages and does"
-        )
-    entries = json.loads(path.read_text())[:items]
+    entries = _noted(folder)[:items]
     heard = {item.id: item for item in read_index(folder)}
     codes = {key: values.numpy() for key, values in load_file(folder / CODES).items()}
     paths = {
@@ -74,6 +73,17 @@ def run_systems(folder: Path, rate: int = 0, items: int | None = None) -> list[F
         ]
         systems.append(FileSystem(name, role, files))
     return systems
+
+
+def _noted(folder: Path) -> list[dict[str, Any]]:
+    path = folder / ITEMS
+    if not path.exists():
+        raise WorkbenchError(
+            f"run {folder.name} has not noted its items: it has no generated audio, or an earlier "
+            f"version made it. `workbench run {folder / 'recipe.yaml'}` reuses its stages and does"
+        )
+    noted: list[dict[str, Any]] = json.loads(path.read_text())
+    return noted
 
 
 def run_metrics(folder: Path, catalog: Catalog) -> list[Slot]:
