@@ -186,3 +186,24 @@ def test_only_figures_of_the_same_items_are_paired() -> None:
     assert not _same_items({"x": [one, two]}, ["generated"], "order")
     assert _same_items({"x": [one], "y": [one]}, ["generated"], "order")
     assert not _same_items({"x": [one]}, ["generated"], "absent")
+
+
+@pytest.mark.parametrize(("over", "told"), [({"codec.training.steps": [3, 4]}, True), ({}, False)])
+def test_a_plain_run_says_which_command_compares_the_arms(
+    tiny_recipe: Path,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    over: dict[str, list[int]],
+    told: bool,
+) -> None:
+    stated = yaml.safe_load(tiny_recipe.read_text()) | {"ablation": {"over": over}}
+    tiny_recipe.write_text(yaml.safe_dump(stated))
+
+    def stop(*_: object) -> None:
+        raise WorkbenchError("no further")
+
+    monkeypatch.setattr("workbench.pipeline.run.run_recipe", stop)
+    done = CliRunner().invoke(build_app(catalog), ["run", str(tiny_recipe)])
+    said = " ".join(done.output.split())
+    assert ("workbench ablate" in said) == told
+    assert ("Its arms (3, 4)" in said) == told

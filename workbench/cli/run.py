@@ -33,7 +33,16 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         from workbench.pipeline.report import summary
         from workbench.pipeline.run import run_recipe
 
+        console = Console()
+        main = process_rank() == 0
+        arms = ", ".join(loaded.ablation.choices())
+        if arms and main:
+            console.print(
+                f"One run, as the recipe stands. Its arms ({arms}) are run and compared by: "
+                f"workbench ablate {recipe}",
+                markup=False,
+            )
         report = run_recipe(loaded, catalog)
         other = "" if loaded.results == "results" else f" --results {loaded.results}"
-        if process_rank() == 0:
-            Console().print(summary(report, f"workbench ui{other}"))
+        if main:
+            console.print(summary(report, f"workbench ui{other}"))
