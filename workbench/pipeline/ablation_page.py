@@ -91,12 +91,11 @@ def tables(outcome: Outcome) -> list[dict[str, Any]]:
     """A table for each figure of each system: arms in rows."""
     made = []
     for figure in outcome.figures:
-        found = next(iter(figure.comparisons.values()))
-        better = "higher is better" if found.higher_is_better else "lower is better"
+        way = _direction(next(iter(figure.comparisons.values())))
         made.append(
             {
                 "title": f"{figure.figure}, {figure.system}",
-                "caption": f"{better}; {found.items} items; means over seeds, each seed's value",
+                "caption": f"{way}; {figure.items} items; means over seeds, each seed's value",
                 "rows": _rows(outcome, figure),
             }
         )
@@ -133,6 +132,7 @@ def group_tables(outcome: Outcome, section: ArmGroups) -> list[GroupTable]:
     """A table for each figure of each system: groups in rows, arms and their ratios in columns."""
     first, *later = outcome.ablation.arms
     rows: dict[str, list[list[str]]] = {}
+    directions: dict[str, str] = {}
     for group, figures in section.figures.items():
         for figure in figures:
             base = next(iter(figure.comparisons.values()))
@@ -142,12 +142,17 @@ def group_tables(outcome: Outcome, section: ArmGroups) -> list[GroupTable]:
             for found in figure.comparisons.values():
                 gap = _with_interval(found.difference, found.difference_interval, size)
                 row += [gap, _ratio(found) or "-"]
-            rows.setdefault(f"{figure.figure}, {figure.system}", []).append(row)
+            title = f"{figure.figure}, {figure.system}"
+            rows.setdefault(title, []).append(row)
+            directions[title] = _direction(base)
     heads = [section.by, "items", first, *later]
-    heads += [text for arm in later for text in (f"{arm} - {first}", f"{first} / {arm}")]
+    heads += [text for arm in later for text in (f"{arm} minus {first}", f"{first} / {arm}")]
     seeds = len(outcome.runs[first])
     caption = f"means over {seeds} seed{'s' if seeds > 1 else ''}, 95 % intervals"
-    return [GroupTable(title, caption, heads, found) for title, found in rows.items()]
+    return [
+        GroupTable(title, f"{directions[title]}; {caption}", heads, found)
+        for title, found in rows.items()
+    ]
 
 
 def scalar_rows(outcome: Outcome) -> list[dict[str, str]]:
@@ -179,6 +184,10 @@ def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
 def _row(*cells: str) -> dict[str, str]:
     names = ("arm", "value", "seeds", "difference", "ratio", "verdict")
     return dict(zip(names, cells, strict=True))
+
+
+def _direction(found: ArmComparison) -> str:
+    return "higher is better" if found.higher_is_better else "lower is better"
 
 
 def _ratio(found: ArmComparison) -> str:
