@@ -16,10 +16,49 @@ from workbench.evaluation.table import number
 from workbench.pipeline.ablation import ArmFigure, ArmGroups, Outcome
 from workbench.pipeline.comparison import COMPARED, Run
 from workbench.pipeline.listening import ListeningItem, Version, players, read_index
-from workbench.pipeline.page import render
+from workbench.pipeline.page import positions, render
 from workbench.pipeline.plots import Curve, arms_figure, inline_svg, save_png
 
 PAGE = "ablation.html"
+
+
+@dataclass(frozen=True)
+class GapBar:
+    """An arm's difference from the first on a scale that holds zero, in per cent of its width."""
+
+    low: float
+    value: float
+    high: float
+    zero: float
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm in the table of a figure; the first arm has no ``bar``."""
+
+    arm: str
+    value: str
+    seeds: str
+    difference: str = ""
+    ratio: str = ""
+    verdict: str = "compared with"
+    better: int | None = None
+    bar: GapBar | None = None
+
+    @property
+    def cells(self) -> Sequence[str]:
+        """What the table says in words and numbers."""
+        return (self.arm, self.value, self.seeds, self.difference, self.ratio, self.verdict)
+
+
+@dataclass(frozen=True)
+class ArmTable:
+    """One figure of one system, arms in rows; ``scale`` is what their bars are drawn on."""
+
+    title: str
+    caption: str
+    rows: Sequence[ArmRow]
+    scale: str
 
 
 @dataclass(frozen=True)
@@ -87,17 +126,20 @@ def sentences(outcome: Outcome) -> list[str]:
     ]
 
 
-def tables(outcome: Outcome) -> list[dict[str, Any]]:
+def tables(outcome: Outcome) -> list[ArmTable]:
     """A table for each figure of each system: arms in rows."""
     made = []
     for figure in outcome.figures:
         way = _direction(next(iter(figure.comparisons.values())))
+        caption = f"{way}; {figure.items} items; means over seeds, each seed's value"
+        low, high = _span(figure)
         made.append(
-            {
-                "title": f"{figure.figure}, {figure.system}",
-                "caption": f"{way}; {figure.items} items; means over seeds, each seed's value",
-                "rows": _rows(outcome, figure),
-            }
+            ArmTable(
+                title=f"{figure.figure}, {figure.system}",
+                caption=caption,
+                rows=_rows(outcome, figure),
+                scale=f"{number(low, high - low)} to {number(high, high - low)}",
+            )
         )
     return made
 
@@ -166,24 +208,36 @@ def scalar_rows(outcome: Outcome) -> list[dict[str, str]]:
     return rows
 
 
-def _rows(outcome: Outcome, figure: ArmFigure) -> list[dict[str, str]]:
+def _rows(outcome: Outcome, figure: ArmFigure) -> list[ArmRow]:
     first = outcome.ablation.arms[0]
     base = next(iter(figure.comparisons.values()))
     size = max(abs(base.first), abs(base.second), 1e-12)
     own = ", ".join(number(a, size) for a, _ in base.by_seed)
-    rows = [_row(first, number(base.first, size), own, "", "", "compared with")]
+    rows = [ArmRow(first, number(base.first, size), own)]
+    low, high = _span(figure)
+    verdict = {1: "clearly worse", 2: "clearly better", None: "no clear difference"}
     for arm, found in figure.comparisons.items():
-        own = ", ".join(number(b, size) for _, b in found.by_seed)
-        gap = _with_interval(found.difference, found.difference_interval, size)
-        ratio = _ratio(found)
-        verdict = {1: "clearly worse", 2: "clearly better", None: "no clear difference"}
-        rows.append(_row(arm, number(found.second, size), own, gap, ratio, verdict[found.better]))
+        ends = found.difference_interval
+        bar = GapBar(*positions((ends.low, found.difference, ends.high, 0.0), low, high))
+        rows.append(
+            ArmRow(
+                arm=arm,
+                value=number(found.second, size),
+                seeds=", ".join(number(b, size) for _, b in found.by_seed),
+                difference=_with_interval(found.difference, ends, size),
+                ratio=_ratio(found),
+                verdict=verdict[found.better],
+                better=found.better,
+                bar=bar,
+            )
+        )
     return rows
 
 
-def _row(*cells: str) -> dict[str, str]:
-    names = ("arm", "value", "seeds", "difference", "ratio", "verdict")
-    return dict(zip(names, cells, strict=True))
+def _span(figure: ArmFigure) -> tuple[float, float]:
+    """The scale that holds all arms' differences from the first, and zero."""
+    gaps = [found.difference_interval for found in figure.comparisons.values()]
+    return min(0.0, *(gap.low for gap in gaps)), max(0.0, *(gap.high for gap in gaps))
 
 
 def _direction(found: ArmComparison) -> str:
@@ -212,12 +266,12 @@ def markdown(outcome: Outcome) -> str:
         lines += ["|---" * len(curve.heads) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in curve.rows]
     for table in tables(outcome):
-        lines += ["", f"## {table['title']}", "", f"{table['caption']}.", ""]
+        lines += ["", f"## {table.title}", "", f"{table.caption}.", ""]
         lines += [
             "| arm | mean | by seed | difference | ratio (first / this) | |",
             "|---" * 6 + "|",
         ]
-        lines += ["| " + " | ".join(row.values()) + " |" for row in table["rows"]]
+        lines += ["| " + " | ".join(row.cells) + " |" for row in table.rows]
     for section in outcome.groups:
         for part in group_tables(outcome, section):
             lines += ["", f"## {part.title}, by {section.by}", "", f"{part.caption}.", ""]
