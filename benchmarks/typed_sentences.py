@@ -7,7 +7,11 @@ that language; the recogniser writes down what it hears. Beside the result: the 
 the synthesiser itself (the judge's own errors), and the results told as the next sentence, which
 must be bad. Rates are over all words of a language; Mandarin counts characters as words.
 
-    python benchmarks/typed_sentences.py RUN [--weights embedded] [--out results/reference/x.md]
+``--draw 50`` takes sentences of the corpus' generator instead, of those that it keeps for testing.
+All their words are known then, so that a third rate reads what was heard as the nearest of them
+(`closed-wer` of the metric `error-rates`; Mandarin's words are its characters, and have none).
+
+    python benchmarks/typed_sentences.py RUN [--draw 50] [--out results/reference/x.md]
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from pathlib import Path
 
 import torch
 from workbench_speech.error_rates import errors, rate_figure
+from workbench_speech.lexicon import Lexicon, lexicons_of
 from workbench_speech.text import characters, words
 
 from workbench import (
@@ -43,6 +48,7 @@ VOICES: Mapping[str, str] = {"en": "en-us", "es": "es", "cmn": "cmn"}
 """The synthesiser's voice of each language."""
 DRAW_SEED = 7000
 """The corpus' seed of drawn sentences, to which ``--seed`` is added: no recipe has one near it."""
+CLOSED = "WER, nearest known words"
 Count = tuple[int, int]
 """Errors, and true units."""
 
@@ -93,33 +99,52 @@ def speak(
     return made
 
 
+def known_words(context: Context) -> dict[str | None, Lexicon]:
+    """The corpus' vocabulary in the languages that put spaces between words."""
+    options = {"train": 1500, "validation": 0, "test": 0, "languages": ["en", "es"]}
+    return lexicons_of(context.build("corpus", "synthetic-speech", options).examples("train"))
+
+
 def rates(
-    judge: Recogniser, told: Sequence[Typed], speech: Sequence[Audio]
-) -> dict[str, tuple[Figure, Figure]]:
-    """WER and CER of ``speech`` that should say ``told``, by language and over all."""
-    by_words: dict[str, dict[str, Count]] = {}
-    by_characters: dict[str, dict[str, Count]] = {}
+    judge: Recogniser,
+    told: Sequence[Typed],
+    speech: Sequence[Audio],
+    lexicons: Mapping[str | None, Lexicon],
+) -> dict[str, dict[str, Figure]]:
+    """Error rates of ``speech`` that should say ``told``, by language and over all."""
+    counts: dict[str, dict[str, dict[str, Count]]] = {}
+
+    def count(group: str, name: str, number: int, found: Count) -> None:
+        counts.setdefault(group, {}).setdefault(name, {})[str(number)] = found
+
     for number, (typed, audio) in enumerate(zip(told, speech, strict=True)):
         heard = convert(audio, judge.sample_rate, 1).samples[0]
         said = judge.transcribe(heard, typed.language)
-        for counts, units in ((by_words, words), (by_characters, characters)):
-            found = errors(units(typed.text, typed.language), units(said, typed.language))
-            for group in (typed.language, "all"):
-                counts.setdefault(group, {})[str(number)] = found
+        true = words(typed.text, typed.language)
+        for group in (typed.language, "all"):
+            count(group, "WER", number, errors(true, words(said, typed.language)))
+            letters = (characters(text, typed.language) for text in (typed.text, said))
+            count(group, "CER", number, errors(*letters))
+        if lexicon := lexicons.get(typed.language):
+            nearest = lexicon.nearest(" ".join(words(said, typed.language)))
+            count(typed.language, CLOSED, number, errors(true, nearest))
     return {
-        group: (rate_figure("wer", each, {}), rate_figure("cer", by_characters[group], {}))
-        for group, each in by_words.items()
+        group: {name: rate_figure(name, each, {}) for name, each in named.items()}
+        for group, named in counts.items()
     }
 
 
-def table(systems: Mapping[str, Mapping[str, tuple[Figure, Figure]]]) -> str:
+def table(systems: Mapping[str, Mapping[str, Mapping[str, Figure]]]) -> str:
     """Systems and languages in rows, as Markdown."""
-    lines = ["| speech | language | sentences | WER | CER |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {system} | {group} | {wer.n} | {cell(wer)} | {cell(cer)} |"
-        for system, groups in systems.items()
-        for group, (wer, cer) in groups.items()
+    names = list(dict.fromkeys(n for gs in systems.values() for g in gs.values() for n in g))
+    lines = [
+        f"| speech | language | sentences | {' | '.join(names)} |",
+        "|---" * (3 + len(names)) + "|",
     ]
+    for system, groups in systems.items():
+        for group, figures in groups.items():
+            cells = [cell(figures.get(name)) for name in names]
+            lines.append(f"| {system} | {group} | {figures['WER'].n} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -149,17 +174,19 @@ def main() -> None:
     run = open_run(find_run(arguments.run, arguments.results).folder, catalog, "cpu")
     context = Context(catalog, "cpu", arguments.seed)
     judge = context.build("semantic_encoder", "recogniser", {"weights": arguments.weights})
+    sentences, lexicons = read_sentences(), {}
     if arguments.draw:
         sentences = draw_sentences(context, arguments.draw, arguments.seed)
-    else:
-        sentences = read_sentences()
+        lexicons = known_words(context)
     made = speak(run, sentences, prompts(context, list(VOICES)), arguments.seed)
     espeak = Espeak()
     true = [espeak.speak(t.text, EspeakVoice(VOICES[t.language])).audio for t in sentences]
     systems = {
-        "the synthesiser itself": rates(judge, sentences, true),
-        "generated": rates(judge, sentences, made),
-        "generated, told as the next sentence": rates(judge, next_of_language(sentences), made),
+        "the synthesiser itself": rates(judge, sentences, true, lexicons),
+        "generated": rates(judge, sentences, made, lexicons),
+        "generated, told as the next sentence": rates(
+            judge, next_of_language(sentences), made, lexicons
+        ),
     }
     text = table(systems)
     print(text)
