@@ -15,13 +15,16 @@ from workbench.cli.main import build_app
 from workbench.evaluation.statistics import mean_figure
 from workbench.evaluation.table import ResultTable, Role, Row
 from workbench.pipeline.ablation import (
+    Outcome,
     _same_items,
+    arm_figures,
     arm_groups,
     failures,
     gather,
     plan_ablation,
     write_recipes,
 )
+from workbench.pipeline.ablation_page import tables as tables_of
 from workbench.pipeline.side_by_side import Job, last_line, run_jobs
 from workbench.recipe.load import load_recipe, to_dict
 
@@ -170,6 +173,29 @@ def test_arms_are_compared_group_by_group(tmp_path: Path) -> None:
     assert beyond.second == pytest.approx(result.second - 0.2)
     spanish = found.figures["es"][0].comparisons["second"]
     assert spanish.second == pytest.approx((5 * 0.3 + 3 * 0.7) / 8)
+
+
+def test_later_arms_are_compared_with_each_other(tiny_recipe: Path, catalog: Catalog) -> None:
+    def table(*scores: float) -> ResultTable:
+        per_item = dict(zip("abc", scores, strict=True))
+        return ResultTable((Row("speech", "result", {"wer": mean_figure("wer", per_item, False)}),))
+
+    tables = {"1": [table(0.8, 0.6, 0.7)], "2": [table(0.4, 0.5, 0.6)], "3": [table(0.2, 0.3, 0.1)]}
+    (found,), _ = arm_figures(tables)
+    assert list(found.pairs) == [("2", "3")]
+    assert found.pairs["2", "3"].first == found.comparisons["2"].second
+    assert found.pairs["2", "3"].ratio == pytest.approx(1.5 / 0.6)
+
+    over = {"codec.training.steps": [1, 2, 3]}
+    outcome = Outcome(plan_ablation(tiny_recipe, [], over, 1, catalog), {}, [found], [])
+    (shown,) = tables_of(outcome)
+    assert shown.pairs is not None
+    assert shown.pairs.heads == ["ratio, row / column", "2", "3"]
+    assert [row[0] for row in shown.pairs.rows] == ["1", "2"]
+    assert shown.pairs.rows[1][1] == ""
+    assert shown.pairs.rows[1][2].startswith("2.50 [")
+    two = {arm: several for arm, several in tables.items() if arm != "3"}
+    assert arm_figures(two)[0][0].pairs == {}
 
 
 def test_only_figures_of_the_same_items_are_paired() -> None:

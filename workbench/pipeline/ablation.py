@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,16 @@ class Ablation:
 
 @dataclass(frozen=True)
 class ArmFigure:
-    """One figure of one system: every later arm against the first."""
+    """One figure of one system: every later arm against the first.
+
+    ``pairs`` holds the later arms against each other, each by its own name and the other's.
+    """
 
     figure: str
     system: str
     role: Role
     comparisons: Mapping[str, ArmComparison]
+    pairs: Mapping[tuple[str, str], ArmComparison] = field(default_factory=dict)
 
     @property
     def items(self) -> int:
@@ -223,7 +228,9 @@ def arm_figures(tables: ArmTables) -> tuple[list[ArmFigure], list[str]]:
             if row.system == GENERATED and _same_items(tables, [row.system, ROUND_TRIP], name):
                 found.append(_beyond(tables, row.system, name))
             figures += [
-                ArmFigure(arms[first][0].name, row.system, row.role, _against_first(arms))
+                ArmFigure(
+                    arms[first][0].name, row.system, row.role, _against_first(arms), _pairs(arms)
+                )
                 for arms in found
             ]
     return figures, unpaired
@@ -235,17 +242,17 @@ def arm_groups(tables: ArmTables, by: Sequence[str], folder: Path) -> list[ArmGr
     What a group has of one item alone is left out, since no interval tells how far it is by chance.
     """
     made = []
-    for field in by:
-        groups = labels(noted_examples(folder), field)
+    for name in by:
+        groups = labels(noted_examples(folder), name)
         broken = {
-            arm: [break_down(table, field, groups).tables for table in several]
+            arm: [break_down(table, name, groups).tables for table in several]
             for arm, several in tables.items()
         }
         figures = {}
         for group in sorted(set(groups.values())):
             found, _ = arm_figures({arm: [t[group] for t in ts] for arm, ts in broken.items()})
             figures[group] = [figure for figure in found if figure.items > 1]
-        made.append(ArmGroups(field, figures))
+        made.append(ArmGroups(name, figures))
     return made
 
 
@@ -329,6 +336,12 @@ def _against_first(figures: ArmFigures) -> dict[str, ArmComparison]:
     """Every later arm against the first."""
     first, *later = figures
     return {arm: compare_arms(figures[first], figures[arm]) for arm in later}
+
+
+def _pairs(figures: ArmFigures) -> dict[tuple[str, str], ArmComparison]:
+    """The later arms against each other."""
+    _, *later = figures
+    return {(a, b): compare_arms(figures[a], figures[b]) for a, b in combinations(later, 2)}
 
 
 def failures(ablation: Ablation, statuses: Mapping[str, int]) -> None:

@@ -52,6 +52,14 @@ class ArmRow:
 
 
 @dataclass(frozen=True)
+class PairTable:
+    """How many times an arm's value is that of a later one, for all pairs."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class ArmTable:
     """One figure of one system, arms in rows; ``scale`` is what their bars are drawn on."""
 
@@ -59,6 +67,7 @@ class ArmTable:
     caption: str
     rows: Sequence[ArmRow]
     scale: str
+    pairs: PairTable | None
 
 
 @dataclass(frozen=True)
@@ -139,6 +148,7 @@ def tables(outcome: Outcome) -> list[ArmTable]:
                 caption=caption,
                 rows=_rows(outcome, figure),
                 scale=f"{number(low, high - low)} to {number(high, high - low)}",
+                pairs=_pair_table(outcome, figure),
             )
         )
     return made
@@ -234,6 +244,20 @@ def _rows(outcome: Outcome, figure: ArmFigure) -> list[ArmRow]:
     return rows
 
 
+def _pair_table(outcome: Outcome, figure: ArmFigure) -> PairTable | None:
+    """None for two arms, and where no pair has a ratio."""
+    first, *later = arms = outcome.ablation.arms
+    known = {(first, arm): found for arm, found in figure.comparisons.items()}
+    known |= figure.pairs
+    if not any(found.ratio for found in figure.pairs.values()):
+        return None
+    rows = [
+        [row, *(_ratio(known[row, column]) if (row, column) in known else "" for column in later)]
+        for row in arms[:-1]
+    ]
+    return PairTable(["ratio, row / column", *later], rows)
+
+
 def _span(figure: ArmFigure) -> tuple[float, float]:
     """The scale that holds all arms' differences from the first, and zero."""
     gaps = [found.difference_interval for found in figure.comparisons.values()]
@@ -262,27 +286,27 @@ def markdown(outcome: Outcome) -> str:
     lines += [f"- Left out: {text}" for text in outcome.left_out]
     for curve in curve_tables(outcome):
         lines += ["", f"## {curve.title} over the language models' training", ""]
-        lines += [f"{curve.caption}.", "", "| " + " | ".join(curve.heads) + " |"]
-        lines += ["|---" * len(curve.heads) + "|"]
-        lines += ["| " + " | ".join(row) + " |" for row in curve.rows]
+        lines += [f"{curve.caption}.", "", *_markdown_table(curve.heads, curve.rows)]
     for table in tables(outcome):
         lines += ["", f"## {table.title}", "", f"{table.caption}.", ""]
-        lines += [
-            "| arm | mean | by seed | difference | ratio (first / this) | |",
-            "|---" * 6 + "|",
-        ]
-        lines += ["| " + " | ".join(row.cells) + " |" for row in table.rows]
+        heads = ["arm", "mean", "by seed", "difference", "ratio (first / this)", ""]
+        lines += _markdown_table(heads, [row.cells for row in table.rows])
+        if table.pairs:
+            lines += ["", *_markdown_table(table.pairs.heads, table.pairs.rows)]
     for section in outcome.groups:
         for part in group_tables(outcome, section):
             lines += ["", f"## {part.title}, by {section.by}", "", f"{part.caption}.", ""]
-            lines += ["| " + " | ".join(part.heads) + " |", "|---" * len(part.heads) + "|"]
-            lines += ["| " + " | ".join(row) + " |" for row in part.rows]
+            lines += _markdown_table(part.heads, part.rows)
     rows = scalar_rows(outcome)
     if rows:
         lines += ["", "## Held-out scalars at the end of training, means over seeds", ""]
-        lines += ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-        lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+        lines += _markdown_table(list(rows[0]), [list(row.values()) for row in rows])
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:
@@ -323,6 +347,9 @@ def _plain_figure(figure: ArmFigure) -> dict[str, Any]:
         "figure": figure.figure,
         "system": figure.system,
         "arms": {arm: _plain(found) for arm, found in figure.comparisons.items()},
+        "pairs": [
+            {"arms": pair, "comparison": _plain(found)} for pair, found in figure.pairs.items()
+        ],
     }
 
 
