@@ -29,6 +29,7 @@ FORMAT = 1
 FOLDER = "profiles"
 """Below ``results``."""
 COLUMNS = 3
+LEGEND_COLUMNS = 4
 DEPTHS = {"cumulative": "codebooks 1 to k", "single": "codebook k by itself"}
 LOGARITHMIC = ("perplexity", TRAINED)
 """Kinds of information whose axis is logarithmic."""
@@ -172,9 +173,11 @@ def profile_figure(outcome: Outcome) -> Plot:
     """
     panels = outcome.profile.panels()
     rows = -(-len(panels) // COLUMNS)
-    plot = Plot(figsize=(4.0 * COLUMNS, 2.7 * rows + 0.9))
-    height = 2.7 * rows + 0.9
-    plot.subplots_adjust(0.05, 0.5 / height, 0.98, 1 - 0.9 / height, wspace=0.2, hspace=0.45)
+    named_lines = len(outcome.codecs) + len(outcome.yardsticks)
+    legend = 0.45 + 0.16 * math.ceil(named_lines / LEGEND_COLUMNS)
+    height = 2.7 * rows + legend
+    plot = Plot(figsize=(4.0 * COLUMNS, height))
+    plot.subplots_adjust(0.05, 0.5 / height, 0.98, 1 - legend / height, wspace=0.2, hspace=0.45)
     several = len({corpus for corpus, _ in panels}) > 1
     for place, (corpus, information) in enumerate(panels, start=1):
         axes = plot.add_subplot(rows, COLUMNS, place)
@@ -191,7 +194,7 @@ def profile_figure(outcome: Outcome) -> Plot:
     order = [named.label for named in outcome.codecs] + list(outcome.yardsticks)
     names = [label for label in order if label in entries]
     handles = [entries[label] for label in names]
-    plot.legend(handles, names, fontsize=8, frameon=False, loc="upper left", ncols=4)
+    plot.legend(handles, names, fontsize=8, frameon=False, loc="upper left", ncols=LEGEND_COLUMNS)
     return plot
 
 

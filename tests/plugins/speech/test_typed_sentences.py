@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from workbench_speech.lexicon import Lexicon
 
 from benchmarks.typed_sentences import (
+    CLOSED,
     Typed,
     draw_sentences,
     next_of_language,
     rates,
     read_sentences,
+    table,
 )
 from workbench import Audio, Context, TextFrontEnd, load_catalog
 
@@ -56,8 +59,22 @@ def test_the_floor_is_another_sentence_of_the_language() -> None:
 
 def test_rates_count_words_over_a_language_and_over_all() -> None:
     told = [Typed("Open the window!", "en"), Typed("open the door", "en"), Typed("una silla", "es")]
-    found = rates(Deaf(), told, [Audio(torch.zeros(1, 100), 16_000)] * 3)
-    assert found["en"][0].value == 1 / 6
-    assert found["es"][0].value == 1 / 2
-    assert found["all"][0].value == 2 / 8
-    assert found["all"][1].n == 3
+    silence = [Audio(torch.zeros(1, 100), 16_000)] * 3
+    found = rates(Deaf(), told, silence, {})
+    assert found["en"]["WER"].value == 1 / 6
+    assert found["es"]["WER"].value == 1 / 2
+    assert found["all"]["WER"].value == 2 / 8
+    assert found["all"]["CER"].n == 3
+    assert CLOSED not in found["en"]
+
+
+def test_known_words_are_the_nearest_to_what_was_heard() -> None:
+    told = [Typed("open the doors", "en"), Typed("una mesa", "es")]
+    lexicons = {"en": Lexicon(["open", "the", "doors", "window"])}
+    found = rates(Deaf(), told, [Audio(torch.zeros(1, 100), 16_000)] * 2, lexicons)
+    assert found["en"]["WER"].value == 1 / 3
+    assert found["en"][CLOSED].value == 0
+    assert CLOSED not in found["es"], "its words are not known"
+    text = table({"speech": found})
+    assert text.splitlines()[0].endswith(f"| WER | CER | {CLOSED} |")
+    assert next(line for line in text.splitlines() if "| es |" in line).endswith("| - |")
