@@ -217,6 +217,10 @@ def test_the_command_speaks_and_says_what_is_missing(
     assert done.exit_code == 0, done.output
     assert done.output == f"{out}: {read_audio(out).seconds:.2f} s\n"
     assert read_audio(out).seconds <= 0.3
+    foreign = [*words, "--lang", "it", "--prompt", str(voice), "--seconds", "0.3"]
+    done = runner.invoke(app, foreign)
+    assert done.exit_code == 0, done.output
+    assert "warning: this run was tested on speech in en" in done.stderr
     done = runner.invoke(app, [*words, "--prompt", str(voice)])
     assert "its language is not known; say it with --lang" in str(done.exception)
     done = runner.invoke(app, [*words, "--lang", "en"])

@@ -64,9 +64,15 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
 
         sampling = {"temperature": temperature, "top_p": top_p, "guidance_scale": guidance}
         chosen = {name: value for name, value in sampling.items() if value is not None}
-        trained = open_run(
-            find_run(run, results).folder, catalog, resolve_device(device), chosen, precision.value
-        )
+        folder = find_run(run, results).folder
+        trained = open_run(folder, catalog, resolve_device(device), chosen, precision.value)
+        known = run_languages(folder)
+        if lang and known and lang not in known:
+            typer.echo(
+                f"warning: this run was tested on speech in {', '.join(known)}; in a language that "
+                f"its models have not learnt, as {lang!r} may be, they speak badly or not at all",
+                err=True,
+            )
         heard = None if prompt is None else read_audio(prompt)
         wish = Wish(None, text, lang, seconds, prompt_text, duration)
         audio, before = trained.generate(wish, heard, seed)
@@ -75,3 +81,12 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             audio = Audio(joined, audio.sample_rate)
         write_audio(out, audio)
         typer.echo(f"{out}: {audio.seconds:.2f} s")
+
+
+def run_languages(folder: Path) -> list[str]:
+    """The languages of the recordings that a run was tested on, as far as it noted them."""
+    from workbench.pipeline.evaluate.of_run import ITEMS, noted_examples
+
+    if not (folder / ITEMS).exists():
+        return []
+    return sorted({e.language for e in noted_examples(folder).values() if e.language})
