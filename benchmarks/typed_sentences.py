@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 from workbench_speech.error_rates import errors, rate_figure
 from workbench_speech.lexicon import Lexicon, lexicons_of
-from workbench_speech.text import characters, words
+from workbench_speech.text import characters, normalise, words
 
 from workbench import (
     Audio,
@@ -126,7 +126,7 @@ def rates(
             letters = (characters(text, typed.language) for text in (typed.text, said))
             count(group, "CER", number, errors(*letters))
         if lexicon := lexicons.get(typed.language):
-            nearest = lexicon.nearest(" ".join(words(said, typed.language)))
+            nearest = lexicon.nearest(normalise(said, typed.language))
             count(typed.language, CLOSED, number, errors(true, nearest))
     return {
         group: {name: rate_figure(name, each, {}) for name, each in named.items()}

@@ -59,6 +59,7 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         from workbench.api.types import Audio, Wish
         from workbench.audio.io import read_audio, write_audio
         from workbench.pipeline.comparison import find_run
+        from workbench.pipeline.evaluate.of_run import noted_languages
         from workbench.pipeline.experiment import resolve_device
         from workbench.pipeline.trained import open_run
 
@@ -66,7 +67,7 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
         chosen = {name: value for name, value in sampling.items() if value is not None}
         folder = find_run(run, results).folder
         trained = open_run(folder, catalog, resolve_device(device), chosen, precision.value)
-        known = run_languages(folder)
+        known = noted_languages(folder)
         if lang and known and lang not in known:
             typer.echo(
                 f"warning: this run was tested on speech in {', '.join(known)}; in a language that "
@@ -81,12 +82,3 @@ def register(app: typer.Typer, catalog: Catalog) -> None:
             audio = Audio(joined, audio.sample_rate)
         write_audio(out, audio)
         typer.echo(f"{out}: {audio.seconds:.2f} s")
-
-
-def run_languages(folder: Path) -> list[str]:
-    """The languages of the recordings that a run was tested on, as far as it noted them."""
-    from workbench.pipeline.evaluate.of_run import ITEMS, noted_examples
-
-    if not (folder / ITEMS).exists():
-        return []
-    return sorted({e.language for e in noted_examples(folder).values() if e.language})

@@ -52,44 +52,41 @@ class ArmRow:
 
 
 @dataclass(frozen=True)
-class PairTable:
-    """How many times an arm's value is that of a later one, for all pairs."""
+class TextTable:
+    """A table of text alone; each row begins with what heads it."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
+    title: str = ""
+    caption: str = ""
+
+    def markdown(self) -> list[str]:
+        """Its lines."""
+        lines = ["| " + " | ".join(self.heads) + " |", "|---" * len(self.heads) + "|"]
+        return lines + ["| " + " | ".join(row) + " |" for row in self.rows]
 
 
 @dataclass(frozen=True)
 class ArmTable:
-    """One figure of one system, arms in rows; ``scale`` is what their bars are drawn on."""
+    """One figure of one system, arms in rows.
+
+    ``scale`` is what their bars are drawn on; of three arms or more, ``pairs`` tells how many times
+    an arm's value is that of a later one.
+    """
 
     title: str
     caption: str
     rows: Sequence[ArmRow]
     scale: str
-    pairs: PairTable | None
+    pairs: TextTable | None
 
 
-@dataclass(frozen=True)
-class CurveTable:
+@dataclass(frozen=True, kw_only=True)
+class CurveTable(TextTable):
     """One figure over the language models' training, as a table and a plot of ``lines`` by arm."""
 
-    title: str
-    caption: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
     plot: Markup
     lines: Mapping[str, Curve]
-
-
-@dataclass(frozen=True)
-class GroupTable:
-    """One figure of one system: a row for each group of items."""
-
-    title: str
-    caption: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def write_outcome(outcome: Outcome) -> Path:
@@ -176,11 +173,11 @@ def curve_tables(outcome: Outcome) -> list[CurveTable]:
         caption = f"means over {seeds} seed{'s' if seeds > 1 else ''}, the first {items} items"
         label = f"{curve.figure} over training steps, a line for each arm: the table has its values"
         plot = Markup(inline_svg(arms_figure(lines, curve.figure), label))
-        made.append(CurveTable(curve.figure, caption, heads, rows, plot, lines))
+        made.append(CurveTable(heads, rows, curve.figure, caption, plot=plot, lines=lines))
     return made
 
 
-def group_tables(outcome: Outcome, section: ArmGroups) -> list[GroupTable]:
+def group_tables(outcome: Outcome, section: ArmGroups) -> list[TextTable]:
     """A table for each figure of each system: groups in rows, arms and their ratios in columns."""
     first, *later = outcome.ablation.arms
     rows: dict[str, list[list[str]]] = {}
@@ -202,7 +199,7 @@ def group_tables(outcome: Outcome, section: ArmGroups) -> list[GroupTable]:
     seeds = len(outcome.runs[first])
     caption = f"means over {seeds} seed{'s' if seeds > 1 else ''}, 95 % intervals"
     return [
-        GroupTable(title, f"{directions[title]}; {caption}", heads, found)
+        TextTable(heads, found, title, f"{directions[title]}; {caption}")
         for title, found in rows.items()
     ]
 
@@ -244,7 +241,7 @@ def _rows(outcome: Outcome, figure: ArmFigure) -> list[ArmRow]:
     return rows
 
 
-def _pair_table(outcome: Outcome, figure: ArmFigure) -> PairTable | None:
+def _pair_table(outcome: Outcome, figure: ArmFigure) -> TextTable | None:
     """None for two arms, and where no pair has a ratio."""
     first, *later = arms = outcome.ablation.arms
     known = {(first, arm): found for arm, found in figure.comparisons.items()}
@@ -255,7 +252,7 @@ def _pair_table(outcome: Outcome, figure: ArmFigure) -> PairTable | None:
         [row, *(_ratio(known[row, column]) if (row, column) in known else "" for column in later)]
         for row in arms[:-1]
     ]
-    return PairTable(["ratio, row / column", *later], rows)
+    return TextTable(["ratio, row / column", *later], rows)
 
 
 def _span(figure: ArmFigure) -> tuple[float, float]:
@@ -286,27 +283,22 @@ def markdown(outcome: Outcome) -> str:
     lines += [f"- Left out: {text}" for text in outcome.left_out]
     for curve in curve_tables(outcome):
         lines += ["", f"## {curve.title} over the language models' training", ""]
-        lines += [f"{curve.caption}.", "", *_markdown_table(curve.heads, curve.rows)]
+        lines += [f"{curve.caption}.", "", *curve.markdown()]
     for table in tables(outcome):
         lines += ["", f"## {table.title}", "", f"{table.caption}.", ""]
         heads = ["arm", "mean", "by seed", "difference", "ratio (first / this)", ""]
-        lines += _markdown_table(heads, [row.cells for row in table.rows])
+        lines += TextTable(heads, [row.cells for row in table.rows]).markdown()
         if table.pairs:
-            lines += ["", *_markdown_table(table.pairs.heads, table.pairs.rows)]
+            lines += ["", *table.pairs.markdown()]
     for section in outcome.groups:
         for part in group_tables(outcome, section):
             lines += ["", f"## {part.title}, by {section.by}", "", f"{part.caption}.", ""]
-            lines += _markdown_table(part.heads, part.rows)
+            lines += part.markdown()
     rows = scalar_rows(outcome)
     if rows:
         lines += ["", "## Held-out scalars at the end of training, means over seeds", ""]
-        lines += _markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+        lines += TextTable(list(rows[0]), [list(row.values()) for row in rows]).markdown()
     return "\n".join(lines) + "\n"
-
-
-def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

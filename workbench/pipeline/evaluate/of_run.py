@@ -45,6 +45,13 @@ def noted_examples(folder: Path) -> dict[str, Example]:
     return {entry["id"]: Example(**entry["example"]) for entry in _noted(folder)}
 
 
+def noted_languages(folder: Path) -> list[str]:
+    """The languages of a run's items; none where it has not noted them."""
+    if not (folder / ITEMS).exists():
+        return []
+    return sorted({e.language for e in noted_examples(folder).values() if e.language})
+
+
 def run_systems(folder: Path, rate: int = 0, items: int | None = None) -> list[FileSystem]:
     """The systems of a run, over its first ``items``."""
     entries = _noted(folder)[:items]
